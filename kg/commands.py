@@ -1,0 +1,185 @@
+"""What ``kplm kg`` does: ``train``, ``link``, ``info``. Plain functions, exposed by the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from kg.aliases import Case
+from kg.lines import BadLines, numbered_lines
+from kg.link import KIND as LINKER_KIND
+from kg.link import Linker
+from kg.places import locate, read_meta, whole_file
+from kg.recipe import Recipe, Scale, TrainingLoop
+from kg.store import TripleStore
+
+
+def train(
+    graph: str,
+    out: str,
+    *,
+    model: str = "TransE",
+    dim: int = 100,
+    epochs: int = 100,
+    batch_size: int = 512,
+    lr: float = 0.003,
+    lr_decay: float = 1.0,
+    loss: str = "OneVsAll",
+    margin: float | None = None,
+    negatives: int = 32,
+    training_loop: TrainingLoop = "auto",
+    optimizer: str = "Adam",
+    inverse: bool = True,
+    label_smoothing: float = 0.0,
+    model_kwargs: dict[str, Any] | None = None,
+    valid_fraction: float = 0.05,
+    evaluate_every: int = 5,
+    patience: int = 3,
+    scale: Scale = "unit",
+    seed: int = 0,
+    device: str = "auto",
+    threads: int = 0,
+    max_bad: int = 10,
+) -> None:
+    """Train entity vectors with PyKEEN and write an entity table.
+
+    Args:
+        graph: a folder or file of triples, a saved graph, package:NAME/folder, or pykeen:NAME.
+        out: the folder for the entity table and metrics.json; written whole or not at all.
+        model: any model of PyKEEN, by name.
+        dim: length of a vector.
+        epochs: passes over the training triples, at most.
+        batch_size: triples in a step (pairs of head and relation under lcwa).
+        lr: learning rate.
+        lr_decay: factor on the learning rate after each epoch.
+        loss: any loss of PyKEEN, by name, or OneVsAll: cross entropy in which every triple counts the same.
+        margin: the margin, for losses that have one.
+        negatives: corrupted triples for each true one, under slcwa.
+        training_loop: lcwa scores all tails for a head and a relation; slcwa draws negatives; auto takes lcwa for up to
+            50,000 entities.
+        optimizer: any optimizer of PyKEEN, by name.
+        inverse: add the inverse of every relation; lcwa learns to find heads by them.
+        label_smoothing: for cross entropy.
+        model_kwargs: further arguments of the model.
+        valid_fraction: how much of the triples is held out where the graph has no split valid; 0 for none.
+        evaluate_every: epochs between two evaluations on valid; 0 for none before the end.
+        patience: evaluations without a gain in MRR after which training stops; the best vectors are kept.
+        scale: unit divides all vectors by one number, so that their entries have variance 1 and the geometry stays;
+            standard gives each dimension mean 0 and variance 1; none leaves them.
+        seed: of all randomness.
+        device: auto, cpu, cuda, ...
+        threads: of torch; 0 leaves the number as it is. Small graphs train fastest with one.
+        max_bad: so many bad lines of the graph are passed over with a warning, one more is an error.
+    """
+    settings = {name: value for name, value in locals().items() if name not in ("graph", "out", "max_bad")}
+    from kg.embed import embed
+
+    recipe = Recipe(**{**settings, "model_kwargs": model_kwargs or {}})
+    table, metrics = embed(TripleStore.open(graph, max_bad=max_bad), out, recipe)
+    print(json.dumps({"out": out, "entities": len(table), "width": table.width, **metrics}))
+
+
+def link(
+    source: str,
+    out: str,
+    *,
+    graph: str,
+    names: str | None = None,
+    case: Case = "smart",
+    threshold: float = 0.0,
+    relink: bool = False,
+    max_bad: int = 10,
+) -> None:
+    """Link the texts of a JSON-lines file to a graph.
+
+    Each line's ``text`` gives ``links``, a list of [start, end, id, score] with character offsets, end exclusive; all
+    other keys stay. A line that has ``links`` is kept as it is.
+
+    Args:
+        source: JSON lines with ``text``.
+        out: the file to write, whole or not at all.
+        graph: as for train, or the folder of a saved linker, whose own rules then hold except for the threshold.
+        names: a file of labels and aliases besides those of the graph.
+        case: smart, cased or uncased, see kg.aliases.Rules.
+        threshold: links with a smaller score are left out.
+        relink: link also the lines that have links.
+        max_bad: so many bad lines are passed over with a warning, one more is an error.
+    """
+    bad = BadLines(max_bad)
+    counts = {"lines": 0, "linked": 0, "kept": 0, "links": 0}
+    path = locate(source)
+    linker = _linker(graph, names, case, threshold, max_bad)
+    with whole_file(out) as file:
+        for row in tqdm(_rows(path, bad), desc="Linking", unit=" lines"):
+            fresh = relink or "links" not in row
+            if fresh:
+                links = [link for link in linker.link(row["text"]) if link.score >= threshold]
+                row["links"] = [[link.start, link.end, link.entity, round(link.score, 4)] for link in links]
+            counts["lines"] += 1
+            counts["linked" if fresh else "kept"] += 1
+            counts["links"] += len(row["links"])
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    print(json.dumps({"out": out, **counts, "bad_lines": len(bad.seen)}))
+
+
+def info(graph: str, names: str | None = None, max_bad: int = 10) -> None:
+    """Print what a graph holds, as JSON.
+
+    Args:
+        graph: as for train.
+        names: a file of labels and aliases besides those of the graph.
+        max_bad: so many bad lines are passed over with a warning, one more is an error.
+    """
+    print(json.dumps(described(TripleStore.open(graph, names, max_bad)), ensure_ascii=False, indent=1))
+
+
+def described(store: TripleStore, top: int = 10) -> dict[str, Any]:
+    """Counts, the most frequent relations, degrees and isolated entities of a graph."""
+    degrees = store.degrees
+    touched = degrees[degrees > 0]
+    uses = np.bincount(store.triples[:, 1], minlength=len(store.relations))
+    frequent = [store.relations[number] for number in np.argsort(-uses, kind="stable")[:top]]
+    return {
+        "triples": len(store),
+        "splits": store.splits,
+        "entities": len(store.entities),
+        "relations": len(store.relations),
+        "named_entities": len(store.named),
+        "aliases": sum(len(name.aliases) for name in store.named.values()),
+        "isolated_entities": int((degrees == 0).sum()),
+        "degree": {
+            "mean": round(float(touched.mean()), 2),
+            "median": float(np.median(touched)),
+            "max": int(touched.max()),
+        },
+        "top_relations": {store.relation_label(name): int(uses[store.relations.index(name)]) for name in frequent},
+        "notes": store.notes,
+    }
+
+
+def _linker(graph: str, names: str | None, case: Case, threshold: float, max_bad: int) -> Linker:
+    if (
+        not graph.startswith("pykeen:")
+        and (place := locate(graph)).is_dir()
+        and read_meta(place).get("kind") == LINKER_KIND
+    ):
+        return Linker.open(place)
+    return Linker.from_store(TripleStore.open(graph, names, max_bad), case=case, threshold=threshold)
+
+
+def _rows(path: Path, bad: BadLines) -> Iterator[dict[str, Any]]:
+    """The JSON objects that have a text."""
+    for number, line in numbered_lines(path):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if isinstance(row, dict) and isinstance(row.get("text"), str):
+            yield row
+        else:
+            bad.report(path, number, line, 'a JSON object with "text"')

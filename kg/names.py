@@ -1,0 +1,101 @@
+"""What entities are called: labels, descriptions, aliases, priors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kg.errors import KgError, did_you_mean
+from kg.lines import BadLines, numbered_lines
+
+ID_COLUMNS = ("id", "qid", "entity")
+COLUMNS = (*ID_COLUMNS, "label", "description", "aliases", "prior", "source")
+
+
+class Name(NamedTuple):
+    """How texts call one entity.
+
+    Attributes:
+        label: the best name, empty where none is known.
+        description: a few words that tell what it is.
+        aliases: further names.
+        prior: how often it is meant, relative to others; 0 where unknown.
+    """
+
+    label: str = ""
+    description: str = ""
+    aliases: tuple[str, ...] = ()
+    prior: float = 0.0
+
+
+def read_names(path: Path, bad: BadLines) -> dict[str, Name]:
+    """Read names by entity id, from TSV with a header line, or from JSON lines with the same keys.
+
+    The columns are ``id`` (or ``qid``, ``entity``), ``label``, ``description``, ``aliases`` (joined by ``|``; a list in
+    JSON), ``prior``; all but the id may be missing, others are passed over. Rows of one entity are merged.
+
+    Raises:
+        KgError: the header has no column for ids, or too many lines are bad.
+    """
+    rows = _json_rows(path, bad) if path.suffix in (".jsonl", ".json") else _tsv_rows(path, bad)
+    names: dict[str, Name] = {}
+    for number, row in rows:
+        key = next((str(row[column]) for column in ID_COLUMNS if row.get(column)), "")
+        try:
+            name = _name(row)
+        except (TypeError, ValueError):
+            bad.report(path, number, str(row), "a number as prior, text or a list of texts as aliases")
+            continue
+        if key:
+            names[key] = merged(names[key], name) if key in names else name
+        else:
+            bad.report(path, number, str(row), f"an id in {' or '.join(ID_COLUMNS)}")
+    return names
+
+
+def merged(first: Name, second: Name) -> Name:
+    """Both names as one: the first's label and description unless empty, all aliases, the larger prior."""
+    others = (second.label,) if second.label and second.label != (first.label or second.label) else ()
+    aliases = tuple(dict.fromkeys((*first.aliases, *others, *second.aliases)))
+    description = first.description or second.description
+    return Name(first.label or second.label, description, aliases, max(first.prior, second.prior))
+
+
+def _name(row: Mapping[str, Any]) -> Name:
+    aliases = row.get("aliases") or ()
+    parts: Sequence[str] = aliases.split("|") if isinstance(aliases, str) else aliases
+    texts = (row.get("label") or "").strip(), (row.get("description") or "").strip()
+    return Name(*texts, tuple(part.strip() for part in parts if part.strip()), float(row.get("prior") or 0.0))
+
+
+def _tsv_rows(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, str]]]:
+    header: list[str] = []
+    for number, line in numbered_lines(path):
+        cells = line.split("\t")
+        if not header:
+            header = [cell.strip().casefold() for cell in cells]
+            _check_header(path, number, header)
+        elif len(cells) > len(header):
+            bad.report(path, number, line, f"at most {len(header)} columns as in the header")
+        else:
+            yield number, dict(zip(header, cells, strict=False))
+
+
+def _check_header(path: Path, number: int, header: list[str]) -> None:
+    if not set(header) & set(ID_COLUMNS):
+        hint = did_you_mean(header[0], COLUMNS)
+        raise KgError(f"{path}:{number}: the header {header} has no column {' or '.join(ID_COLUMNS)}. {hint}")
+
+
+def _json_rows(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in numbered_lines(path):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if isinstance(row, dict):
+            yield number, row
+        else:
+            bad.report(path, number, line, "a JSON object")

@@ -1,0 +1,132 @@
+"""Where things lie: a path, or a folder inside an installed package; and writing that is whole or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import IO, Any
+
+from kg.errors import KgError
+
+PACKAGE = "package:"
+META = "meta.json"
+
+
+def locate(path: str | Path) -> Path:
+    """The file or folder that ``path`` names; ``package:NAME/sub/folder`` lies inside the installed package NAME.
+
+    Raises:
+        KgError: nothing is there, or the package is not installed.
+    """
+    found = _in_package(str(path)) if str(path).startswith(PACKAGE) else Path(path).expanduser()
+    if not found.exists():
+        raise KgError(f"There is no file or folder {found} (asked for as '{path}'). Check the path.")
+    return found
+
+
+def _in_package(path: str) -> Path:
+    name, _, inside = path.removeprefix(PACKAGE).partition("/")
+    try:
+        return Path(str(files(name))) / inside
+    except (ModuleNotFoundError, ValueError, TypeError) as error:
+        fix = f"Install it, or write {PACKAGE}NAME/folder with an importable NAME."
+        raise KgError(f"'{path}' names the package '{name}', which cannot be imported. {fix}") from error
+
+
+@contextmanager
+def whole_folder(path: str | Path, kind: str) -> Iterator[Path]:
+    """A temporary folder beside ``path`` that becomes ``path`` at the end; a failure or Ctrl-C leaves nothing behind.
+
+    Args:
+        path: the folder to write; an older one is replaced only if its ``meta.json`` says that it is of ``kind``.
+        kind: what the folder holds, such as ``kg.table``.
+
+    Raises:
+        KgError: the folder cannot be written, or ``path`` holds something else.
+    """
+    target = Path(path).expanduser()
+    _refuse_foreign(target, kind)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+    except OSError as error:
+        raise KgError(f"Cannot write {target}: {error}. Give a folder that can be written.") from error
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        _replace(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _refuse_foreign(target: Path, kind: str) -> None:
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not target.is_dir() or read_meta(target).get("kind") != kind:
+        raise KgError(f"{target} is there already and holds no {kind}, so it is not replaced. Give another path.")
+
+
+def _replace(new: Path, target: Path) -> None:
+    """Put ``new`` in the place of ``target``; the old folder is removed only after the new one stands."""
+    if not target.exists():
+        new.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+    target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[IO[str]]:
+    """A UTF-8 text file that appears at ``path`` only when all of it is written.
+
+    Raises:
+        KgError: the file cannot be written.
+    """
+    target = Path(path).expanduser()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    except OSError as error:
+        raise KgError(f"Cannot write {target}: {error}. Give a path that can be written.") from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yield file
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def write_meta(folder: Path, kind: str, content: dict[str, Any]) -> None:
+    """Write ``meta.json``, which tells what a folder holds."""
+    text = json.dumps({"kind": kind, "version": 1, **content}, ensure_ascii=False, indent=1)
+    (folder / META).write_text(text + "\n", encoding="utf-8")
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """The content of ``meta.json``, empty where there is none.
+
+    Raises:
+        KgError: the file is there but is no JSON object.
+    """
+    try:
+        content = json.loads((folder / META).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise KgError(f"{folder / META} is damaged: {error}. Write the folder again.") from error
+    return content if isinstance(content, dict) else {}

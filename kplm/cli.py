@@ -1,0 +1,213 @@
+"""The ``kplm`` command: Lightning's fit, validate, test and predict, and what belongs around them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kplm.errors import KplmError
+
+USAGE = """usage: kplm COMMAND [options]
+
+train and use models (every option can stand in a YAML file given with -c):
+  fit        train a model:                kplm fit -c lightning_configs/bert/fewrel.yaml --data.train FILE --data.val FILE
+  validate   score a checkpoint:           kplm validate -c CONFIG --ckpt_path FILE
+  test       the same on the test file:    kplm test -c CONFIG --ckpt_path FILE
+  predict    answer a file of texts:       kplm predict MODEL IN.txt OUT.jsonl, or -c CONFIG --ckpt_path FILE ...
+  compare    does the knowledge help?      kplm compare -c CONFIG --knowledge on,off,shuffled --seeds 3
+
+graphs, checkpoints:
+  kg         train, link, info:            kplm kg train GRAPH --out TABLE
+  convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST
+  export     checkpoint to a model folder: kplm export FILE.ckpt FOLDER
+
+Each command explains itself with --help. --debug shows the full traceback of an error."""
+
+FORWARDED = ("--trainer", "--model", "--data")
+LIGHTNING = ("fit", "validate", "test", "predict")
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. Our own errors print alone, without a framework's traceback."""
+    words = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0
+    if words[0] == "--version":
+        from kplm import __version__
+
+        print(f"kplm {__version__}")
+        return 0
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("pykeen").setLevel(logging.WARNING)
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        print("\ninterrupted; checkpoints written so far are kept.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        ours = _ours(error)
+        if debug or ours is None:
+            raise
+        print(f"kplm: {ours}", file=sys.stderr)
+        return 1
+
+
+def script() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+def _run(words: list[str]) -> int:
+    command, rest = words[0], words[1:]
+    if command == "predict" and rest and not rest[0].startswith("-"):
+        return _call("predict", _predict_file, rest)
+    if command in LIGHTNING:
+        lightning(words)
+        return 0
+    if command == "kg":
+        from kg import commands
+
+        return _choose("kg", {"train": commands.train, "link": commands.link, "info": commands.info}, rest)
+    if command == "convert":
+        return _choose("convert", {"ernie-thu": _convert_ernie_thu}, rest)
+    if command == "compare":
+        from kplm.compare import compare
+
+        return _compare(compare, rest)
+    if command == "export":
+        return _call("export", _export, rest)
+    print(f"kplm: there is no command '{command}'.\n\n{USAGE}", file=sys.stderr)
+    return 2
+
+
+def lightning(args: Sequence[str], run: bool = True) -> Any:
+    """Lightning's command line with this package's defaults: any model, any data, labels handed from data to model."""
+    from jsonargparse import set_parsing_settings
+    from pytorch_lightning import LightningDataModule, LightningModule
+    from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+    from kplm.training.callbacks import RandomState, Throughput
+
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    for message in (".*does not have many workers.*", ".*litlogger.*", ".*Checkpoint directory.*"):
+        warnings.filterwarnings("ignore", message=message)
+
+    class CLI(LightningCLI):
+        """Classes are known before weights: the label names go from the data to the model."""
+
+        def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+            parser.link_arguments("data", "model.init_args.labels", compute_fn=_labels, apply_on="instantiate")
+
+    return CLI(
+        LightningModule,
+        LightningDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        auto_configure_optimizers=False,
+        seed_everything_default=0,
+        save_config_kwargs={"overwrite": True},
+        trainer_defaults={"use_distributed_sampler": False, "callbacks": [RandomState(), Throughput()]},
+        args=list(args),
+        run=run,
+    )
+
+
+def _labels(data: Any) -> list[str]:
+    return list(getattr(data, "label_names", ()))
+
+
+def _choose(group: str, commands: dict[str, Callable[..., Any]], rest: list[str]) -> int:
+    if not rest or rest[0] in ("-h", "--help"):
+        lines = [f"  {name:10} {(call.__doc__ or '').strip().splitlines()[0]}" for name, call in commands.items()]
+        print(f"usage: kplm {group} COMMAND [options]\n\n" + "\n".join(lines))
+        return 0
+    if rest[0] not in commands:
+        raise KplmError(f"kplm {group} has no command '{rest[0]}'; possible are {', '.join(commands)}.")
+    return _call(f"{group} {rest[0]}", commands[rest[0]], rest[1:])
+
+
+def _call(name: str, function: Callable[..., Any], args: list[str], positional: bool = True) -> int:
+    from jsonargparse import auto_cli
+
+    result = auto_cli(function, args=args, as_positional=positional, prog=f"kplm {name}")
+    return result if isinstance(result, int) else 0
+
+
+def _compare(function: Callable[..., Any], args: list[str]) -> int:
+    """Options that begin like those of ``fit`` are forwarded to the runs; ``-c`` may stand several times."""
+    own: list[str] = []
+    forward: list[str] = []
+    configs: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word in ("-c", "--config"):
+            configs.append(next(words, ""))
+        elif word.startswith(FORWARDED):
+            forward += [word] if "=" in word else [word, next(words, "")]
+        else:
+            own.append(word)
+    asked = [*own, f"--configs={json.dumps(configs)}"] if configs else own
+    return _call("compare", function, [*asked, f"--forward={json.dumps(forward)}"], positional=False)
+
+
+def _ours(error: BaseException) -> BaseException | None:
+    from kg.errors import KgError
+
+    while error is not None:
+        if isinstance(error, (KplmError, KgError)):
+            return error
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return None
+
+
+def _predict_file(model: str, source: str, target: str, device: str = "cpu", knowledge: str = "on") -> None:
+    """Answer every text of a file with a trained model and write JSON lines in the same order.
+
+    Args:
+        model: folder written by ``kplm export``, or a checkpoint.
+        source: a .txt file with one text a line, or JSON lines with ``text`` and perhaps marks and links.
+        target: JSON lines file to write; it appears only when it is whole.
+        device: cpu, cuda, ...
+        knowledge: on, off or shuffled.
+    """
+    from kplm.predict import load, predict_file
+
+    predict_file(load(model, device, knowledge), source, target)
+    print(f"wrote {target}")
+
+
+def _export(checkpoint: str, folder: str) -> None:
+    """Turn a checkpoint into a model folder: config.json, model.safetensors, tokenizer.json, README.md.
+
+    Args:
+        checkpoint: the .ckpt file of a fine-tuning run.
+        folder: folder to make.
+    """
+    from kplm.hub import load_finetuned, save_pretrained
+
+    print(f"wrote {save_pretrained(load_finetuned(checkpoint)[0], folder)}")
+
+
+def _convert_ernie_thu(source: str, target: str) -> None:
+    """Convert a checkpoint of the authors (ernie_config.json, pytorch_model.bin, vocab.txt) to a kplm model folder.
+
+    Args:
+        source: the authors' folder.
+        target: folder to make.
+    """
+    from kplm.hub import convert_ernie_thu
+
+    print(f"wrote {convert_ernie_thu(source, target)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

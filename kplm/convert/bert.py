@@ -1,0 +1,159 @@
+"""Hugging Face BERT checkpoints of any size (Devlin et al., 2019), in both directions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kplm.config import EncoderConfig, ErnieThuConfig
+from kplm.convert.keys import KeyTable, State
+from kplm.errors import CheckpointError, did_you_mean
+from kplm.models import Encoder, ErnieThu
+
+log = logging.getLogger(__name__)
+
+SIZES = {
+    "vocab_size": "vocab_size",
+    "hidden_size": "hidden",
+    "num_hidden_layers": "layers",
+    "num_attention_heads": "heads",
+    "intermediate_size": "ffn",
+    "max_position_embeddings": "positions",
+    "type_vocab_size": "segments",
+    "hidden_dropout_prob": "dropout",
+    "attention_probs_dropout_prob": "attention_dropout",
+    "layer_norm_eps": "eps",
+    "initializer_range": "init_std",
+}
+"""Their config fields and ours; a field that is absent has BERT-base's value in both."""
+
+ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu",
+    "silu": "silu",
+    "swish": "silu",
+}
+
+HEADS = ("cls", "classifier", "qa_outputs")
+"""Task heads of their classes; the encoder does not need them."""
+
+ROWS = """
+    embeddings.word_embeddings                      embeddings.terms.input_ids
+    embeddings.position_embeddings                  embeddings.terms.position_ids
+    embeddings.token_type_embeddings                embeddings.terms.segment_ids
+    embeddings.LayerNorm                            embeddings.norm
+    encoder.layer.{i}.attention.self.query          stack.layers.{i}.read.attention.query
+    encoder.layer.{i}.attention.self.key            stack.layers.{i}.read.attention.key
+    encoder.layer.{i}.attention.self.value          stack.layers.{i}.read.attention.value
+    encoder.layer.{i}.attention.output.dense        stack.layers.{i}.read.attention.output
+    encoder.layer.{i}.attention.output.LayerNorm    stack.layers.{i}.read.norm
+    encoder.layer.{i}.intermediate.dense            stack.layers.{i}.think.up
+    encoder.layer.{i}.output.dense                  stack.layers.{i}.think.down
+    encoder.layer.{i}.output.LayerNorm              stack.layers.{i}.think.norm
+    pooler.dense                                    pooler.dense
+"""
+
+GROWN = """
+    embeddings                      embeddings
+    stack.layers.{i}.read           layers.{i}.read
+    stack.layers.{sim}.think        layers.{sim}.think
+    stack.layers.{fused}.think      layers.{fused}.fusion.tokens
+    pooler                          pooler
+"""
+"""Our encoder's names and those of the token stream of our ERNIE-THU."""
+
+
+def config_from(found: Mapping[str, Any]) -> EncoderConfig:
+    """Sizes from a ``config.json``, or from the older ``bert_config.json`` that names no model type.
+
+    Raises:
+        CheckpointError: it describes another architecture, or something this encoder does not have.
+    """
+    kind = found.get("model_type", "bert")
+    if kind != "bert":
+        raise CheckpointError(f"the config is of model_type '{kind}'; this reads 'bert'. Choose a BERT checkpoint.")
+    positions = found.get("position_embedding_type", "absolute")
+    if positions != "absolute":
+        raise CheckpointError(
+            f"position_embedding_type is '{positions}'; only 'absolute' can be read. Choose such a checkpoint."
+        )
+    for switch in ("is_decoder", "add_cross_attention"):
+        if found.get(switch):
+            raise CheckpointError(
+                f"the config sets {switch}; only encoders can be read. Choose a checkpoint of a plain BERT."
+            )
+    return EncoderConfig(**sizes_from(found))
+
+
+def sizes_from(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of :class:`EncoderConfig` that a BERT-like config file sets.
+
+    Raises:
+        CheckpointError: the activation has no counterpart.
+    """
+    name = found.get("hidden_act", "gelu")
+    if name not in ACTIVATIONS:
+        near = did_you_mean(str(name), ACTIVATIONS)
+        raise CheckpointError(f"hidden_act is '{name}'; possible are {', '.join(ACTIVATIONS)}.{near}")
+    sizes = {ours: found[theirs] for theirs, ours in SIZES.items() if theirs in found}
+    return {**sizes, "activation": ACTIVATIONS[name]}
+
+
+def to_sizes(config: EncoderConfig) -> dict[str, Any]:
+    """The inverse of :func:`sizes_from`."""
+    back = {ours: theirs for theirs, ours in reversed(ACTIVATIONS.items())}
+    return {theirs: getattr(config, ours) for theirs, ours in SIZES.items()} | {"hidden_act": back[config.activation]}
+
+
+def encoder_state(state: Mapping[str, Tensor], config: EncoderConfig) -> tuple[State, frozenset[str]]:
+    """Rename a checkpoint for :class:`kplm.models.Encoder`, with or without ``bert.`` prefix; task heads are left out.
+
+    Returns: the tensors under our names, and the names it lacks because it has no pooler; those stay as initialised.
+
+    Raises:
+        CheckpointError: keys or shapes do not fit ``config``.
+    """
+    bare = {key.removeprefix("bert."): tensor for key, tensor in state.items()}
+    heads = sorted({key.split(".")[0] for key in bare} & set(HEADS))
+    if heads:
+        log.info(f"the checkpoint's task heads are not used: {', '.join(heads)}")
+    with torch.device("meta"):
+        expected = Encoder(config).state_dict()
+    found = _table(config).to_ours(bare, expected, optional=("pooler",))
+    return found, frozenset(expected) - frozenset(found)
+
+
+def ernie_start(state: Mapping[str, Tensor], config: ErnieThuConfig) -> tuple[State, frozenset[str]]:
+    """A BERT checkpoint as the start of an ERNIE-THU (Zhang et al., 2019, section 4.1): it fills the token stream.
+
+    Returns: the tensors under our names, and the names that stay as initialised: entity stream, missing pooler.
+
+    Raises:
+        CheckpointError: keys or shapes do not fit ``config``.
+    """
+    bert, _ = encoder_state(state, config)
+    with torch.device("meta"):
+        expected = ErnieThu(config).state_dict()
+    fused = [i for i, kind in enumerate(config.layer_types) if kind != "sim"]
+    sim = [i for i, kind in enumerate(config.layer_types) if kind == "sim"]
+    table = KeyTable(GROWN, i=range(config.layers), sim=sim, fused=fused)
+    entities = [f"layers.{i}.{part}" for i in fused for part in ("fusion.entities", "read_entities")]
+    found = table.to_ours(bert, expected, optional=("pooler", *entities))
+    return found, frozenset(expected) - frozenset(found)
+
+
+def encoder_to_hf(encoder: Encoder) -> tuple[dict[str, Any], State]:
+    """An encoder as Hugging Face's ``BertModel``: the content of its ``config.json``, and its state dict."""
+    config = {"architectures": ["BertModel"], "model_type": "bert", **to_sizes(encoder.config)}
+    return config, _table(encoder.config).to_theirs(encoder.state_dict())
+
+
+def _table(config: EncoderConfig) -> KeyTable:
+    return KeyTable(ROWS, dropped=(*HEADS, "embeddings.position_ids"), i=range(config.layers))

@@ -1,0 +1,1 @@
+"""From files to batches: sources, annotators, collator and the Lightning data module."""

@@ -1,0 +1,118 @@
+"""Entity vectors aligned with the first sub-word of each mention (Zhang et al., 2019, section 3.4)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kg import EntityTable, Linker
+from kplm.data.annotate.base import Annotator
+from kplm.data.example import Example, Link
+from kplm.text import Tokens
+from kplm.text.tokenizer import Ints
+
+ZERO, FIRST_ROW = 0, 1
+
+
+class Entities(Annotator):
+    """Links mentions to a graph and ships their vectors with the batch; the table itself stays on disk.
+
+    Args:
+        table: folder of an entity table made by ``kplm kg train``.
+        graph: graph whose names are linked in texts that come without links; without it only given links are used.
+        threshold: links must score strictly more than this (the authors use 0.3, and 0.4 for TACRED).
+        mentions: 'token' aligns a link with the token at its first character. 'whitespace' is the authors' rule: a link
+            counts only if it starts where a whitespace-delimited word starts.
+        relink: link every text again, even where links were given.
+    """
+
+    writes = frozenset({"entity_positions", "entity_ids", "entity_vectors"})
+
+    def __init__(
+        self,
+        table: str,
+        graph: str | None = None,
+        threshold: float = 0.0,
+        mentions: Literal["token", "whitespace"] = "token",
+        relink: bool = False,
+    ) -> None:
+        super().__init__()
+        self.init_args = {"table": table, "graph": graph, "threshold": threshold, "mentions": mentions, "relink": relink}
+        self.graph, self.threshold, self.mentions, self.relink = graph, threshold, mentions, relink
+        self.table = EntityTable.open(table)
+        self._source = self.table
+
+    def switch(self, knowledge: str) -> None:
+        """'off' leaves only the sentence slot; 'shuffled' gives every entity the vector of another."""
+        self.knowledge = knowledge
+        self.table = self._source.shuffled(seed=0) if knowledge == "shuffled" else self._source
+
+    def annotate(self, examples: Sequence[Example]) -> list[Example]:
+        """Link texts that carry no links yet, pairs included; a switched-off source drops all links."""
+        if self.knowledge == "off":
+            return [replace(example, links=()) for example in examples]
+        wanted = [i for i, example in enumerate(examples) if self.relink or example.links is None]
+        if self.graph is None or not wanted:
+            return list(examples)
+        found = list(examples)
+        texts = self.linker.link_many([examples[i].text for i in wanted])
+        pairs = self.linker.link_many([examples[i].pair or "" for i in wanted])
+        for i, *parts in zip(wanted, texts, pairs):
+            links = tuple(Link(x.start, x.end, x.entity, x.score, part) for part, some in enumerate(parts) for x in some)
+            found[i] = replace(examples[i], links=links)
+        return found
+
+    def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
+        """Slot 0 is [CLS] with the zero vector, a learned sentence entity; then one slot a linked token, the last link winning."""
+        at = {0: ZERO}
+        links = [link for link in example.links or () if link.score > self.threshold and self._starts_word(example, link)]
+        rows = self.table.rows([link.entity for link in links]) if links else ()
+        for part in (0, 1):
+            own = [(link, row) for link, row in zip(links, rows) if link.part == part and row >= 0]
+            starts = np.array([link.start for link, _ in own], dtype=np.int64)
+            for position, (_, row) in zip(tokens.holding(starts, part).tolist(), own):
+                if position > 0:
+                    at[position] = int(row) + FIRST_ROW
+        order = sorted(at)
+        return {"entity_positions": order, "entity_ids": [at[position] for position in order]}
+
+    def complete(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Fetch the rows this batch needs: ``entity_vectors [B, E, W]``."""
+        rows: Ints = batch["entity_ids"].numpy() - FIRST_ROW
+        vectors = self.table.vectors(np.maximum(rows, -1))
+        return {**batch, "entity_vectors": torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))}
+
+    def summary(self, examples: Sequence[Example]) -> str:
+        """How many links were found, and how many of them the table has a vector for."""
+        ids = [link.entity for example in examples for link in example.links or () if link.score > self.threshold]
+        known = int((self.table.rows(ids) >= 0).sum()) if ids else 0
+        reached = sum(bool(example.links) for example in examples)
+        return (
+            f"entities ({self.knowledge}): {len(ids):,} links in {reached:,} of {len(examples):,} examples, "
+            f"{known:,} ({known / max(len(ids), 1):.1%}) with a vector"
+        )
+
+    @cached_property
+    def linker(self) -> Linker:
+        """Built on first use, from the names of ``graph``."""
+        from kg import TripleStore
+
+        return Linker.from_store(TripleStore.open(str(self.graph)))
+
+    def _starts_word(self, example: Example, link: Link) -> bool:
+        if self.mentions == "token":
+            return True
+        text = (example.pair or "") if link.part else example.text
+        return link.start == 0 or text[link.start - 1].isspace()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = copy.copy(self.__dict__)
+        state.pop("linker", None)  # workers only collate
+        return state

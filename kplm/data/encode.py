@@ -1,0 +1,147 @@
+"""Examples to rows of batch fields: the part of the data side that training and prediction share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from kplm.data.annotate import Annotator
+from kplm.data.example import Example
+from kplm.data.markers import mark_text
+from kplm.data.targets import Targets
+from kplm.errors import DataError
+from kplm.spec import from_spec, to_spec
+from kplm.text import Tokenizer, Tokens
+from kplm.text.tokenizer import Pieces
+from kplm.text.truncate import Window
+
+log = logging.getLogger(__name__)
+Row = dict[str, Any]
+SPECIALS = 2
+
+
+class TextEncoder:
+    """Links, marks, cuts, aligns: raw examples in, fields out, whole lists at a time.
+
+    Args:
+        tokenizer: text to ids.
+        annotators: knowledge sources, applied in order.
+        markers: role of a marked span to the string written around it; empty writes none.
+        max_length: longest row in tokens, special tokens included.
+        targets: what turns gold labels into fields; None when there are none.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        annotators: Sequence[Annotator] = (),
+        markers: Mapping[str, str] | None = None,
+        max_length: int = 256,
+        targets: Targets | None = None,
+    ) -> None:
+        self.tokenizer, self.annotators, self.markers = tokenizer, list(annotators), dict(markers or {})
+        self.max_length, self.targets = max_length, targets
+
+    def describe(self) -> dict[str, Any]:
+        """Everything needed to encode the same way again, as JSON; the inverse of :meth:`from_description`."""
+        return {
+            "tokenizer": self.tokenizer.to_json(),
+            "annotators": to_spec(self.annotators),
+            "markers": self.markers,
+            "max_length": self.max_length,
+        }
+
+    @classmethod
+    def from_description(cls, found: Mapping[str, Any]) -> TextEncoder:
+        """Rebuild the encoder a checkpoint was trained with.
+
+        Raises:
+            CheckpointError: it names a class that does not exist.
+        """
+        annotators = [from_spec(one, Annotator) for one in found["annotators"]]
+        return cls(Tokenizer.from_json(found["tokenizer"]), annotators, found["markers"], found["max_length"])
+
+    @property
+    def writes(self) -> frozenset[str]:
+        """Batch fields that come out."""
+        fields = {"input_ids", "document", "position_ids", "segment_ids", "mark_positions", "row"}
+        fields |= {field for annotator in self.annotators for field in annotator.writes}
+        return frozenset(fields | (self.targets.writes if self.targets else set()))
+
+    def __call__(self, examples: Sequence[Example]) -> list[Row]:
+        """Encode examples; rows keep their order.
+
+        Raises:
+            DataError: a text is not a string.
+            LabelError: a gold label has no class.
+        """
+        for annotator in self.annotators:
+            examples = annotator.annotate(examples)
+            if len(examples) > 1 and (line := annotator.summary(examples)):
+                log.info(line)
+        marked = [mark_text(example, self.markers) for example in examples]
+        window = Window(self.max_length - SPECIALS)
+        tokens = self._tokens(marked, window)
+        rows = [self._row(i, example, tokens[i]) for i, example in enumerate(marked)]
+        if window.cut:
+            first = examples[window.cut[0]]
+            log.warning(
+                f"{len(window.cut)} of {len(examples)} texts were cut inside or before a marked span, because its marks are "
+                f"more than max_length={self.max_length} tokens apart; the first is {first.where or 'row ' + str(window.cut[0])}."
+            )
+        return rows
+
+    def with_words(self, examples: Sequence[Example]) -> list[Example]:
+        """Raw texts cut into words to tag; examples that come with words keep them."""
+        return [one if one.words else replace(one, words=self.tokenizer.words(one.text)) for one in examples]
+
+    def _tokens(self, examples: Sequence[Example], window: Window) -> list[Tokens]:
+        for example in examples:
+            if not isinstance(example.text, str):
+                raise DataError(f"{example.where or 'example'}: text is {type(example.text).__name__}, it must be a string.")
+        texts = self.tokenizer.cut([example.text for example in examples])
+        paired = [i for i, example in enumerate(examples) if example.pair is not None]
+        pairs = dict(zip(paired, self.tokenizer.cut([str(examples[i].pair) for i in paired])))
+        return [self._fit(i, example, texts[i], pairs.get(i), window) for i, example in enumerate(examples)]
+
+    def _fit(self, i: int, example: Example, text: Pieces, pair: Pieces | None, window: Window) -> Tokens:
+        if pair is not None:
+            return self.tokenizer.join(*window.pair(text, pair))
+        around = [(m.start - self._room(m.role), m.end + self._room(m.role)) for m in example.marks]
+        return self.tokenizer.join(window.single(i, text, np.array(around, dtype=np.int64).reshape(-1, 2)))
+
+    def _room(self, role: str) -> int:
+        return len(self.markers[role]) + 1 if role in self.markers else 0
+
+    def _row(self, i: int, example: Example, tokens: Tokens) -> Row:
+        length = len(tokens.ids)
+        opens = np.array([mark.start - self._room(mark.role) for mark in example.marks], dtype=np.int64)
+        row: Row = {
+            "input_ids": tokens.ids,
+            "document": np.ones(length, dtype=np.int64),
+            "position_ids": np.arange(length),
+            "segment_ids": tokens.segments,
+            "mark_positions": np.maximum(tokens.holding(opens), 0),
+            "row": i,
+        }
+        for annotator in self.annotators:
+            row |= annotator.encode(example, tokens)
+        return row | (self.targets.encode(example, tokens) if self.targets else {})
+
+
+def unlabelled(examples: Sequence[Example]) -> list[Example]:
+    """The examples without their gold labels, for prediction."""
+    return [replace(example, label=None, labels=None, tags=None) for example in examples]
+
+
+def answered(example: Example, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """One line of output: the example's id and text, then the answer; tags are cut to its words and shown beside them."""
+    shown: dict[str, Any] = {"id": example.id, "text": example.text}
+    if "tags" in answer:
+        words = [example.text[start:end] for start, end in example.words]
+        return {**shown, "words": words, **answer, "tags": answer["tags"][: len(words)]}
+    return {**shown, **answer}

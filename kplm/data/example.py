@@ -1,0 +1,80 @@
+"""One example as people write it: text, marked spans, links and gold labels, all in character offsets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kplm.errors import DataError
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A span the task is about, such as the head and the tail of a relation; ``end`` is exclusive."""
+
+    start: int
+    end: int
+    role: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A mention of a graph entity; ``part`` is 0 in the text and 1 in its pair, ``end`` is exclusive."""
+
+    start: int
+    end: int
+    entity: str
+    score: float = 1.0
+    part: int = 0
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row of a data set. Offsets count characters of ``text`` (or of ``pair`` where a link says part 1)."""
+
+    text: str
+    pair: str | None = None
+    marks: tuple[Mark, ...] = ()
+    """'head' and 'tail' for relations, 'mention' for entity typing."""
+    links: tuple[Link, ...] | None = None
+    """None: not linked yet. An empty tuple: linked, and nothing was found."""
+    label: str | None = None
+    """Gold class of a classification task."""
+    labels: tuple[str, ...] | None = None
+    """Gold classes of a multi-label task; may be empty."""
+    words: tuple[tuple[int, int], ...] = ()
+    """Character spans of the words that are tagged."""
+    tags: tuple[str, ...] | None = None
+    """Gold tag of every word, BIO for spans."""
+    id: str = ""
+    where: str = field(default="", compare=False)
+    """File and line the example came from, for messages."""
+
+    def __post_init__(self) -> None:
+        self._check_spans("marks", self.marks, 0)
+        for part in (0, 1):
+            self._check_spans("links", tuple(link for link in self.links or () if link.part == part), part)
+        if self.tags is not None and len(self.tags) != len(self.words):
+            raise DataError(f"{self.where or 'example'}: {len(self.tags)} tags for {len(self.words)} words; give one tag a word.")
+
+    def _check_spans(self, name: str, spans: tuple[Mark, ...] | tuple[Link, ...], part: int) -> None:
+        length = len((self.pair or "") if part else self.text)
+        for span in spans:
+            if not 0 <= span.start <= span.end <= length:
+                what = "pair" if part else "text"
+                raise DataError(
+                    f"{self.where or 'example'}: {name} has the span {span.start}..{span.end}, but the {what} has "
+                    f"{length} characters. Offsets count characters from 0, and the end is exclusive."
+                )
+
+
+def join_words(tokens: list[str]) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """Join words by single spaces and return the text with the character span of each word.
+
+    >>> join_words(["Rome", "fell"])
+    ('Rome fell', ((0, 4), (5, 9)))
+    """
+    spans, start = [], 0
+    for token in tokens:
+        spans.append((start, start + len(token)))
+        start += len(token) + 1
+    return " ".join(tokens), tuple(spans)

@@ -1,0 +1,158 @@
+"""What every reader shares: the ``Source`` interface, and lines and JSON rows that know where they came from."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kplm.data.example import Example
+from kplm.errors import DataError, did_you_mean
+
+
+class Source(ABC):
+    """Reads one file format. To add a format, subclass this in a new file and name the class in the YAML."""
+
+    @abstractmethod
+    def read(self, path: str | Path) -> Iterator[Example]:
+        """Yield the examples of one file, in file order, each with ``id`` and ``where`` set.
+
+        Raises:
+            DataError: the file is missing, is a folder, is not UTF-8, or holds a row that cannot be used.
+        """
+
+
+def lines(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Yield ``("train.txt:1", "text of the line")`` without line ends; only newlines end a line, never U+2028.
+
+    Raises:
+        DataError: the file is missing, is a folder, or is not UTF-8.
+    """
+    path = _existing(Path(path))
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            where = f"{path.name}:{number}"
+            yield where, _decode(raw, where, "utf-8-sig" if number == 1 else "utf-8")
+
+
+def json_lines(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield ``("train.jsonl:1", row)`` for every line of a JSON Lines file; blank lines are skipped.
+
+    Raises:
+        DataError: as ``lines`` does; or a line is not JSON, or is not an object.
+    """
+    for where, line in lines(path):
+        if line.strip():
+            row = _parse(line, where, "Write one JSON object a line.")
+            yield where, _object(row, where, "Write one JSON object a line.")
+
+
+def json_list(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield ``("train.json:row 0", row)`` for every object of a file that is one JSON list.
+
+    Raises:
+        DataError: as ``lines`` does; or the file is not JSON, is not a list, or an element is not an object.
+    """
+    path, rows = Path(path), json_file(path)
+    if not isinstance(rows, list):
+        raise DataError(f"{path.name}: expected one JSON list of objects, got {describe(rows)}.")
+    for index, row in enumerate(rows):
+        where = f"{path.name}:row {index}"
+        yield where, _object(row, where, "Every element of the list must be an object.")
+
+
+def json_file(path: str | Path) -> Any:
+    """Return the value of a file that is one JSON document.
+
+    Raises:
+        DataError: as ``lines`` does; or the file is not JSON.
+    """
+    text = "\n".join(line for _, line in lines(path))
+    return _parse(text, Path(path).name, "The file must be one JSON document; JSON Lines belong in a .jsonl file.")
+
+
+def position(where: str) -> str:
+    """The number at the end of a place, which is the id of rows that bring none.
+
+    >>> position("train.jsonl:12"), position("train.json:row 3")
+    ('12', '3')
+    """
+    return where.rpartition(":")[2].removeprefix("row ")
+
+
+def describe(value: object) -> str:
+    """A JSON value for an error message: its type in JSON's words, and its beginning.
+
+    >>> describe([1, 2]), describe(None)
+    ('the list [1, 2]', 'null')
+    """
+    if value is None:
+        return "null"
+    names = {dict: "object", list: "list", str: "string", bool: "truth value", int: "number", float: "number"}
+    return f"the {names.get(type(value), type(value).__name__)} {_shorten(json.dumps(value, ensure_ascii=False))}"
+
+
+def _existing(path: Path) -> Path:
+    if path.is_dir():
+        names = _file_names(path)
+        raise DataError(
+            f"{path} is a folder, not a file. Give one of its files: {_shorten(', '.join(names)) or 'none'}."
+        )
+    if not path.exists():
+        raise DataError(f"{path} does not exist.{_near_files(path)}")
+    return path
+
+
+def _near_files(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f" Neither does its folder {path.parent}; paths are relative to {Path.cwd()}."
+    names = _file_names(path.parent)
+    hint = did_you_mean(path.name, names)
+    return f"{hint} Files in {path.parent}: {_shorten(', '.join(names)) or 'none'}."
+
+
+def _file_names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+
+
+def _decode(raw: bytes, where: str, encoding: str) -> str:
+    try:
+        return raw.removesuffix(b"\n").removesuffix(b"\r").decode(encoding)
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise DataError(
+            f"{where}: byte {error.start + 1} (0x{byte:02x}) is not UTF-8. Save the file as UTF-8."
+        ) from None
+
+
+def _parse(text: str, where: str, fix: str) -> Any:
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{where}: a \\u escape names half of a surrogate pair, which is no character. Remove it."
+        ) from None
+    except json.JSONDecodeError as error:
+        place = f"{where}:{error.lineno}" if "\n" in text else where
+        raise DataError(f"{place}: not JSON ({error.msg} at column {error.colno}): {_shorten(text)} {fix}") from None
+    except ValueError as error:
+        raise DataError(f"{where}: not JSON ({error}): {_shorten(text)} {fix}") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _object(value: Any, where: str, fix: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: expected an object, got {describe(value)}. {fix}")
+    return value
+
+
+def _shorten(text: str, length: int = 160) -> str:
+    return text if len(text) <= length else text[:length] + " ..."

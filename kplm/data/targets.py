@@ -1,0 +1,105 @@
+"""Gold labels to batch fields, one class a kind of task."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kplm.data.example import Example
+from kplm.errors import LabelError, did_you_mean
+from kplm.fields import IGNORE
+from kplm.text import Tokens
+
+
+class Targets(ABC):
+    """Knows the classes of a task and writes the gold ones; an example without gold labels is left unlabelled."""
+
+    writes: frozenset[str]
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._index = {name: i for i, name in enumerate(self.names)}
+
+    @classmethod
+    def of(cls, examples: Iterable[Example]) -> tuple[str, ...]:
+        """The sorted class names that occur."""
+        return tuple(sorted({name for example in examples for name in cls.gold(example)}))
+
+    @staticmethod
+    @abstractmethod
+    def gold(example: Example) -> Sequence[str]:
+        """The class names one example carries."""
+
+    @abstractmethod
+    def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
+        """Label fields of one example.
+
+        Raises:
+            LabelError: the example carries a name that is no class.
+        """
+
+    def index(self, name: str, where: str) -> int:
+        """Class number of a name."""
+        if name not in self._index:
+            shown = ", ".join(self.names[:20]) + (", ..." if len(self.names) > 20 else "")
+            raise LabelError(
+                f"{where or 'example'}: label '{name}' does not occur in the training data; the {len(self.names)} classes are: "
+                f"{shown}.{did_you_mean(name, self.names)}\nCorrect the label, or name all classes in data.labels."
+            )
+        return self._index[name]
+
+
+class ClassTargets(Targets):
+    """One class an example."""
+
+    writes = frozenset({"label"})
+
+    @staticmethod
+    def gold(example: Example) -> Sequence[str]:
+        """Its label, if any."""
+        return () if example.label is None else (example.label,)
+
+    def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
+        """``label``: the class number, or the ignore index."""
+        return {"label": IGNORE if example.label is None else self.index(example.label, example.where)}
+
+
+class SetTargets(Targets):
+    """Any number of classes an example, none included."""
+
+    writes = frozenset({"labels"})
+
+    @staticmethod
+    def gold(example: Example) -> Sequence[str]:
+        """Its set of labels."""
+        return example.labels or ()
+
+    def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
+        """``labels [C]``: 1 for every class that applies."""
+        found = np.zeros(len(self.names), dtype=np.float32)
+        for name in example.labels or ():
+            found[self.index(name, example.where)] = 1
+        return {"labels": found}
+
+
+class TagTargets(Targets):
+    """One tag a word, read at the word's first token."""
+
+    writes = frozenset({"tags", "word_positions"})
+
+    @staticmethod
+    def gold(example: Example) -> Sequence[str]:
+        """The tags of its words."""
+        return example.tags or ()
+
+    def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
+        """``word_positions [S]`` and ``tags [S]``; words without a gold tag get the ignore index."""
+        at = tokens.holding(np.array([start for start, _ in example.words], dtype=np.int64))
+        gold = example.tags or (None,) * len(at)
+        return {
+            "word_positions": at,
+            "tags": [IGNORE if name is None else self.index(name, example.where) for name in gold],
+        }

@@ -1,0 +1,49 @@
+"""The table of batch fields: what each tensor is called, its shape letters, its type and what fills its padding.
+
+Letters: L tokens, S words, E entity slots, C classes, M marks, W entity width. A field has one value a row when its shape is empty.
+A new kind of knowledge adds its rows here; the collator needs no other word about them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Batch = Mapping[str, Tensor]
+IGNORE = -100
+"""The label of positions that no loss and no metric counts."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """Shape letters without the batch axis, dtype, padding value and meaning of one batch field."""
+
+    shape: str
+    dtype: torch.dtype
+    pad: float
+    meaning: str
+
+
+FIELDS: dict[str, Field] = {
+    "input_ids": Field("L", torch.int64, 0, "rows of the word table"),
+    "document": Field("L", torch.int64, 0, "number of the text a token belongs to, from 1; 0 is padding"),
+    "position_ids": Field("L", torch.int64, 0, "rows of the position table"),
+    "segment_ids": Field("L", torch.int64, 0, "0 in a first text, 1 in its pair"),
+    "branch": Field("L", torch.int64, 0, "0 on the trunk of a sentence tree, else the number of the branch"),
+    "anchor": Field("L", torch.int64, 0, "number of the trunk mention a token belongs to or hangs from; 0 for none"),
+    "entity_positions": Field("E", torch.int64, 0, "token position an entity slot is aligned with"),
+    "entity_ids": Field("E", torch.int64, -1, "table row + 1; 0 is the zero vector, -1 an empty slot"),
+    "entity_vectors": Field("EW", torch.float32, 0.0, "frozen entity vectors of the slots"),
+    "mark_positions": Field("M", torch.int64, 0, "token position of each marker that opens a marked span"),
+    "label": Field("", torch.int64, IGNORE, "class index"),
+    "labels": Field("C", torch.float32, 0.0, "1 for every class that applies"),
+    "word_positions": Field("S", torch.int64, -1, "first token of each word that is tagged; -1 where truncation cut it away"),
+    "tags": Field("S", torch.int64, IGNORE, "tag index of each word"),
+    "mlm_labels": Field("L", torch.int64, IGNORE, "original token where a masker changed it"),
+    "next_sentence": Field("", torch.int64, IGNORE, "1 when the second text was drawn at random"),
+    "entity_labels": Field("E", torch.int64, IGNORE, "row of candidate_vectors that belongs to the slot"),
+    "row": Field("", torch.int64, -1, "index of the example in its file, so that predictions keep their order"),
+}

@@ -1,0 +1,9 @@
+"""Fine-tuning heads: from states to answers, with their loss, their metrics and how they are read."""
+
+from kplm.heads.base import Head
+from kplm.heads.classify import Classify
+from kplm.heads.entity_type import EntityType
+from kplm.heads.relation import Relation
+from kplm.heads.tag import Tag
+
+__all__ = ["Classify", "EntityType", "Head", "Relation", "Tag"]

@@ -1,0 +1,104 @@
+"""What every head can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import MetricCollection
+
+from kplm.errors import KplmError
+from kplm.fields import Batch
+from kplm.nn.pooling import First, Pooling
+
+
+class Head(nn.Module, ABC):
+    """Logits from an encoder and a batch, their loss, their metrics, and how a person reads them.
+
+    A head is built in two steps, so that a config can name it before anyone knows the encoder's width or the classes:
+    the constructor takes choices, :meth:`build` makes the tensors.
+    """
+
+    reads: frozenset[str]
+    """Batch fields the loss needs beside those of the encoder."""
+    names: tuple[str, ...]
+    """Class names, in the order of the logits."""
+    init_args: dict[str, Any]
+    """Constructor arguments, kept so that a checkpoint can rebuild the head."""
+
+    def build(self, encoder: nn.Module, names: Sequence[str]) -> None:
+        """Make the tensors for this encoder and these classes, and drop the encoder's pooler if this head reads none.
+
+        Raises:
+            KplmError: there are no classes.
+        """
+        if not names:
+            raise KplmError(f"{type(self).__name__} has no classes: the training data carries no labels, and data.labels is empty.")
+        self.names = tuple(names)
+
+    @abstractmethod
+    def forward(self, encoder: nn.Module, batch: Batch) -> Tensor:
+        """Encode and score: logits whose last axis is C, the classes."""
+
+    @abstractmethod
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """A scalar; 0 with a gradient when the batch has no gold label."""
+
+    @abstractmethod
+    def metrics(self) -> MetricCollection:
+        """Fresh metrics; :meth:`score` says what they are updated with."""
+
+    @abstractmethod
+    def score(self, metrics: MetricCollection, logits: Tensor, batch: Batch) -> None:
+        """Update the metrics with a batch; examples without gold labels do not count."""
+
+    @abstractmethod
+    def decode(self, logits: Tensor, batch: Batch) -> list[dict[str, Any]]:
+        """One JSON-able answer for each of the B rows."""
+
+
+class PooledHead(Head):
+    """A head on one vector a text: pooling, dropout, one linear map.
+
+    Args:
+        pool: 'kplm.nn.pooling.First' (with the checkpoint's pooler, as BERT does), 'Mean' or 'Marked'.
+        dropout: probability before the linear map.
+    """
+
+    bias = True
+
+    def __init__(self, pool: Pooling | None = None, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.pool: Pooling = pool or First()
+        self.dropout = nn.Dropout(dropout)
+        self.init_args = {"pool": pool, "dropout": dropout}
+
+    def build(self, encoder: nn.Module, names: Sequence[str]) -> None:
+        """A linear map from the pooled width to the classes, initialised like the encoder."""
+        super().build(encoder, names)
+        if not isinstance(self.pool, First):
+            encoder.pooler = None
+        self.output = nn.Linear(self.pool.vectors * encoder.config.hidden, len(names), bias=self.bias)
+        nn.init.normal_(self.output.weight, std=encoder.config.init_std)
+        if self.output.bias is not None:
+            nn.init.zeros_(self.output.bias)
+
+    def forward(self, encoder: nn.Module, batch: Batch) -> Tensor:
+        """Score each text: ``[B, C]``."""
+        states = encoder(batch)
+        pooled = encoder.pooler(states) if encoder.pooler is not None else self.pool(states, batch)
+        return self.output(self.dropout(pooled))
+
+    def ranked(self, scores: Tensor) -> list[dict[str, float]]:
+        """For each row the five best classes with their scores ``[B, C]``."""
+        best = scores.topk(min(5, scores.shape[-1]), dim=-1)
+        rows = zip(best.indices.tolist(), best.values.tolist())
+        return [{self.names[i]: round(value, 6) for i, value in zip(*row)} for row in rows]
+
+
+def labelled(batch: Batch, field: str, ignore: int) -> Tensor:
+    """``[B]`` bool: which rows carry a gold value."""
+    return torch.ne(batch[field], ignore)

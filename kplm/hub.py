@@ -1,0 +1,260 @@
+"""Loading and saving models: folders with config.json, model.safetensors, tokenizer.json and a model card."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from kplm import __version__
+from kplm.config import EncoderConfig, ErnieThuConfig
+from kplm.convert import bert as bert_format
+from kplm.convert.weights import read_weights
+from kplm.errors import CheckpointError
+from kplm.heads import Head
+from kplm.locate import locate
+from kplm.models import Encoder, ErnieThu
+from kplm.spec import class_path, from_spec, to_spec
+from kplm.training.finetune import Finetune
+
+FORMAT = "kplm"
+"""The key that marks a config.json as ours."""
+
+
+def from_pretrained(name: str | Path, revision: str | None = None, local_files_only: bool = False) -> nn.Module:
+    """The encoder of a saved model, or of a Hugging Face BERT checkpoint of any size.
+
+    Args:
+        name: folder, ``package:NAME/folder`` or hub repository.
+        revision: branch, tag or commit of a hub repository.
+        local_files_only: never download.
+
+    Raises:
+        CheckpointError: nothing is there, the weights do not fit the config, or another system wrote them.
+    """
+    folder = locate(name, revision, local_files_only)
+    config = read_config(folder)
+    if FORMAT in config:
+        return _rebuild(config, _part(read_weights(folder), "encoder."), folder)
+    return _bert(folder, config)
+
+
+def bert(
+    pretrained: str, revision: str | None = None, local_files_only: bool = False, dropout: float | None = None
+) -> Encoder:
+    """The shared encoder, from a checkpoint; this is what configs name.
+
+    Args:
+        pretrained: folder, ``package:NAME/folder`` or hub repository.
+        revision: branch, tag or commit of a hub repository.
+        local_files_only: never download.
+        dropout: replaces the checkpoint's dropout, for states and attention alike.
+    """
+    found = from_pretrained(pretrained, revision, local_files_only)
+    if not isinstance(found, Encoder):
+        raise CheckpointError(f"{pretrained} holds a {type(found).__name__}, not a plain BERT encoder.")
+    return found if dropout is None else _with_dropout(found, dropout)
+
+
+def ernie_thu(
+    pretrained: str,
+    layer_types: Sequence[str] | None = None,
+    entity_width: int = 100,
+    entity_heads: int = 4,
+    revision: str | None = None,
+    local_files_only: bool = False,
+    entity_init_std: float = 0.02,
+) -> ErnieThu:
+    """ERNIE-THU, from its own checkpoint or started from a BERT checkpoint with fresh entity layers.
+
+    Args:
+        pretrained: folder, ``package:NAME/folder`` or hub repository.
+        layer_types: 'sim', 'mix' or 'norm' for each layer of a BERT start; by default the first half is plain, then one
+            'mix', then 'norm', as published.
+        entity_width: width of the entity table of a BERT start.
+        entity_heads: heads of the entity stream of a BERT start.
+        revision: branch, tag or commit of a hub repository.
+        local_files_only: never download.
+        entity_init_std: spread of the fresh entity weights of a BERT start.
+    """
+    found = from_pretrained(pretrained, revision, local_files_only)
+    if isinstance(found, ErnieThu):
+        return found
+    if not isinstance(found, Encoder):
+        raise CheckpointError(f"{pretrained} holds a {type(found).__name__}; ERNIE-THU starts from BERT or from itself.")
+    return _grow(found, tuple(layer_types or published_layers(found.config.layers)), entity_width, entity_heads, entity_init_std)
+
+
+def published_layers(layers: int) -> tuple[str, ...]:
+    """The published pattern for any depth: just under half plain layers, one 'mix', the rest 'norm' (5 + 1 + 6 of 12)."""
+    plain = (layers - 1) // 2
+    return ("sim",) * plain + ("mix",) + ("norm",) * (layers - plain - 1)
+
+
+def save_pretrained(model: nn.Module, directory: str | Path, text: dict[str, Any] | None = None) -> Path:
+    """Write a model so that :func:`from_pretrained` and :func:`kplm.load` read it; the folder appears only when it is whole.
+
+    Args:
+        model: an encoder, or a :class:`kplm.training.Finetune` whose head comes along.
+        directory: folder to make; files of an earlier save are replaced.
+        text: description of the text side, see :meth:`kplm.data.encode.TextEncoder.describe`; a fine-tuned model knows it.
+
+    Raises:
+        CheckpointError: the folder cannot be written.
+    """
+    if isinstance(model, Finetune):
+        spec = model.describe()
+        state = {k: v for k, v in model.state_dict().items() if k.startswith(("encoder.", "head."))}
+    else:
+        spec = {"encoder": {"class_path": class_path(model), "config": to_spec(model.config)}, "head": None, "labels": []}
+        state = {f"encoder.{name}": value for name, value in model.state_dict().items()}
+    return _write(Path(directory), {**spec, "text": spec.get("text") or text}, state)
+
+
+def load_finetuned(path: str | Path) -> tuple[Finetune, dict[str, Any]]:
+    """A fine-tuned model and the description of its text side, from a folder or a Lightning checkpoint.
+
+    Raises:
+        CheckpointError: the file holds no fine-tuned kplm model.
+    """
+    found = locate(path)
+    if found.is_file():
+        spec, state = _from_checkpoint(found)
+    else:
+        spec, state = read_config(found), read_weights(found)
+    if not spec.get("head") or not spec.get("text"):
+        raise CheckpointError(f"{path} holds an encoder without a head; fine-tune it first, or read it with from_pretrained.")
+    encoder = _skeleton(spec)
+    model = Finetune(encoder, from_spec(spec["head"], Head), spec["labels"])
+    model.text = spec["text"]
+    wanted = {name for name in model.state_dict() if name.startswith(("encoder.", "head."))}
+    _load(model, {name: value for name, value in state.items() if name in wanted or name.startswith(("encoder.", "head."))}, wanted, found)
+    return model.eval(), spec["text"]
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """``config.json`` of a model folder.
+
+    Raises:
+        CheckpointError: it is missing or no JSON.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        hint = " It looks like the authors' ERNIE-THU format: run kplm convert ernie-thu." if (folder / "ernie_config.json").exists() else ""
+        raise CheckpointError(f"{folder} has no config.json, so it is no model folder.{hint}")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is no valid JSON: {error}.") from error
+    return found
+
+
+def _bert(folder: Path, config: dict[str, Any]) -> Encoder:
+    sizes = bert_format.config_from(config)
+    encoder = Encoder(sizes)
+    state, fresh = bert_format.encoder_state(read_weights(folder), sizes)
+    encoder.load_state_dict(state, strict=False)
+    encoder.fresh = tuple(sorted(fresh))  # type: ignore[assignment]
+    return encoder
+
+
+def _grow(start: Encoder, layer_types: tuple[str, ...], width: int, heads: int, std: float) -> ErnieThu:
+    config = ErnieThuConfig(**asdict(start.config), layer_types=layer_types, entity_width=width, entity_heads=heads)
+    model = ErnieThu(config)
+    fresh = model.start_from(start)
+    for name, weight in model.named_parameters():
+        if name in fresh and weight.ndim > 1:
+            nn.init.normal_(weight, std=std)
+    model.fresh = (*sorted(fresh), *getattr(start, "fresh", ()))  # type: ignore[assignment]
+    return model
+
+
+def _with_dropout(encoder: Encoder, dropout: float) -> Encoder:
+    again = Encoder(replace(encoder.config, dropout=dropout, attention_dropout=dropout))
+    again.load_state_dict(encoder.state_dict())
+    again.fresh = getattr(encoder, "fresh", ())  # type: ignore[assignment]
+    return again
+
+
+def _skeleton(spec: dict[str, Any]) -> nn.Module:
+    config = from_spec(spec["encoder"]["config"], EncoderConfig)
+    module, _, name = spec["encoder"]["class_path"].rpartition(".")
+    kind = getattr(import_module(module), name)
+    if not issubclass(kind, nn.Module):
+        raise CheckpointError(f"config.json names {module}.{name} as the encoder, which is no torch module.")
+    return kind(config)
+
+
+def _rebuild(spec: dict[str, Any], state: dict[str, torch.Tensor], where: Path) -> nn.Module:
+    encoder = _skeleton(spec)
+    if not any(name.startswith("pooler.") for name in state):
+        encoder.pooler = None  # type: ignore[assignment]
+    _load(encoder, state, set(encoder.state_dict()), where)
+    return encoder
+
+
+def _load(model: nn.Module, state: dict[str, torch.Tensor], wanted: set[str], where: Path) -> None:
+    missing, unexpected = sorted(wanted - set(state)), sorted(set(state) - wanted)
+    if missing or unexpected:
+        raise CheckpointError(
+            f"{where} does not fit its own config: {len(missing)} keys are missing {missing[:5]}, {len(unexpected)} are not "
+            f"expected {unexpected[:5]}. Was config.json edited, or the file cut short?"
+        )
+    model.load_state_dict(state, strict=False)
+
+
+def _part(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def _from_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds on a broken archive
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
+    if "kplm" not in found or "state_dict" not in found:
+        raise CheckpointError(f"{path} is no checkpoint of a kplm fine-tuning run.")
+    return found["kplm"], found["state_dict"]
+
+
+def _write(directory: Path, spec: dict[str, Any], state: dict[str, torch.Tensor]) -> Path:
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+        try:
+            text = dict(spec["text"]) if spec["text"] else None
+            if text:
+                (building / "tokenizer.json").write_text(text["tokenizer"], encoding="utf-8")
+            config = {FORMAT: __version__, **spec, "text": text}
+            (building / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            (building / "README.md").write_text(_card(spec, state), encoding="utf-8")
+            save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, building / "model.safetensors")
+            directory.mkdir(exist_ok=True)
+            for file in building.iterdir():
+                file.replace(directory / file.name)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    except OSError as error:
+        raise CheckpointError(f"{directory} cannot be written: {error}. Nothing was changed there.") from error
+    return directory
+
+
+def _card(spec: dict[str, Any], state: dict[str, torch.Tensor]) -> str:
+    count = sum(value.numel() for value in state.values())
+    kind = spec["encoder"]["class_path"].rpartition(".")[2]
+    head = spec["head"]["class_path"].rpartition(".")[2] if spec.get("head") else None
+    use = "kplm.load(FOLDER).predict([...])" if head else "kplm.from_pretrained(FOLDER)"
+    lines = [f"---\nlibrary_name: kplm\ntags: [kplm, {kind}]\n---", f"# {kind}" + (f" with a {head} head" if head else "")]
+    lines.append(f"{count:,} parameters, written by kplm {__version__}. Read it with `{use}`.")
+    if spec["labels"]:
+        lines.append("Classes: " + ", ".join(spec["labels"]))
+    return "\n\n".join(lines) + "\n"

@@ -1,0 +1,6 @@
+"""One file holds all tensors of one system."""
+
+from kplm.models.encoder import Encoder
+from kplm.models.ernie_thu import ErnieThu
+
+__all__ = ["Encoder", "ErnieThu"]

@@ -1,0 +1,69 @@
+"""The shared encoder: post-norm BERT (Devlin et al., 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from kplm.config import EncoderConfig
+from kplm.fields import Batch
+from kplm.nn.attend import Scaled
+from kplm.nn.embeddings import Embeddings, bert_terms
+from kplm.nn.layer import EncoderLayer
+from kplm.nn.pooling import BertPooler
+from kplm.nn.relations import Relations
+from kplm.nn.stack import LayerStack
+from kplm.nn.visibility import Visibility, by_fields
+
+
+class Encoder(nn.Module):
+    """Embed, decide who sees whom, run the stack; every part can be handed in.
+
+    Args:
+        config: sizes.
+        embeddings: input terms; BERT's word, position and segment tables by default.
+        stack: layers; ``config.layers`` BERT layers by default.
+        visible: batch to :class:`Visibility`; by default chosen from the fields the batch carries.
+        attend: scoring rule of the default stack.
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig,
+        embeddings: Embeddings | None = None,
+        stack: nn.Module | None = None,
+        visible: Callable[[Batch], Visibility] = by_fields,
+        attend: Callable[[], nn.Module] = Scaled,
+    ) -> None:
+        super().__init__()
+        self.config, self.visible = config, visible
+        self.embeddings = embeddings or Embeddings(bert_terms(config), config)
+        self.stack = stack or LayerStack(EncoderLayer(config, attend) for _ in range(config.layers))
+        self.pooler: BertPooler | None = BertPooler(config)
+        self.apply(lambda module: initialise(module, config.init_std))
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Names of the batch fields the forward pass needs."""
+        return frozenset(self.embeddings.terms) | {"document"}
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Encode a batch into states ``[B, L, D]`` float.
+
+        Raises:
+            MissingFieldError: the batch lacks a field in :attr:`reads`.
+        """
+        return self.stack(self.embeddings(batch), self.relations(batch))
+
+    def relations(self, batch: Batch) -> Relations:
+        """What the layers may know about pairs of positions, once a batch."""
+        return Relations.of(self.visible(batch))
+
+
+def initialise(module: nn.Module, std: float) -> None:
+    """BERT's initialisation: weights N(0, std), biases 0, LayerNorm (1, 0)."""
+    if isinstance(module, (nn.Linear, nn.Embedding)):
+        nn.init.normal_(module.weight, std=std)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)

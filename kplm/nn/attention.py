@@ -1,0 +1,38 @@
+"""Multi-head attention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from kplm.config import EncoderConfig
+from kplm.nn.attend import Scaled
+from kplm.nn.relations import Relations
+
+
+class Attention(nn.Module):
+    """Multi-head attention whose scoring rule is a part, not a flag (Vaswani et al., 2017, section 3.2)."""
+
+    def __init__(self, config: EncoderConfig, attend: Callable[[], nn.Module] = Scaled) -> None:
+        super().__init__()
+        self.heads, self.dropout = config.heads, config.attention_dropout
+        self.query, self.key, self.value, self.output = (nn.Linear(config.hidden, config.hidden) for _ in range(4))
+        self.attend = attend()
+
+    def forward(self, states: Tensor, memory: Tensor, relations: Relations) -> Tensor:
+        """Let every state read from ``memory``.
+
+        Args:
+            states: ``[B, Q, D]`` float, the positions that ask.
+            memory: ``[B, K, D]`` float, the positions that answer; pass ``states`` for self-attention.
+            relations: handed to the attend rule untouched.
+
+        Returns: ``[B, Q, D]`` float.
+        """
+        q, k, v = self._split(self.query(states)), self._split(self.key(memory)), self._split(self.value(memory))
+        mixed = self.attend(q, k, v, relations, self.dropout if self.training else 0.0)  # [B, H, Q, d]
+        return self.output(mixed.transpose(1, 2).flatten(2))
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B, L, D] -> [B, H, L, d]

@@ -1,0 +1,72 @@
+"""From the states of a text to one vector."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from kplm.config import EncoderConfig
+from kplm.fields import Batch
+
+
+class BertPooler(nn.Module):
+    """``tanh(W x_[CLS] + b)``, the pooled output of BERT's checkpoints (Devlin et al., 2019)."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.hidden, config.hidden)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """``[B, L, D]`` to ``[B, D]``."""
+        return torch.tanh(self.dense(states[:, 0]))
+
+
+class Pooling(ABC):
+    """A rule without parameters of its own that a head is given; ``vectors`` is how many states it joins."""
+
+    reads: frozenset[str] = frozenset()
+    vectors: int = 1
+
+    def __init__(self) -> None:
+        self.init_args: dict[str, int] = {}
+
+    @abstractmethod
+    def __call__(self, states: Tensor, batch: Batch) -> Tensor:
+        """``[B, L, D]`` to ``[B, vectors * D]``."""
+
+
+class First(Pooling):
+    """The state of [CLS]; a head uses the checkpoint's pooler on top of it."""
+
+    def __call__(self, states: Tensor, batch: Batch) -> Tensor:
+        """``[B, L, D]`` to ``[B, D]``."""
+        return states[:, 0]
+
+
+class Mean(Pooling):
+    """The mean over the tokens of the text, the pooling sentence encoders such as MiniLM are trained with."""
+
+    reads = frozenset({"document"})
+
+    def __call__(self, states: Tensor, batch: Batch) -> Tensor:
+        """``[B, L, D]`` to ``[B, D]``."""
+        real = (batch["document"] != 0).to(states)[..., None]  # [B, L, 1]
+        return (states * real).sum(1) / real.sum(1).clamp(min=1)
+
+
+class Marked(Pooling):
+    """The states of the opening markers side by side (entity start; Baldini Soares et al., 2019, section 3.2)."""
+
+    reads = frozenset({"mark_positions"})
+
+    def __init__(self, marks: int = 2) -> None:
+        super().__init__()
+        self.vectors = marks
+        self.init_args = {"marks": marks}
+
+    def __call__(self, states: Tensor, batch: Batch) -> Tensor:
+        """``[B, L, D]`` to ``[B, M * D]``."""
+        index = batch["mark_positions"][..., None].expand(-1, -1, states.shape[-1])  # [B, M, D]
+        return states.gather(1, index).flatten(1)

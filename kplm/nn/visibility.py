@@ -1,0 +1,102 @@
+"""Who may look at whom: built once a batch from small integers, answered as a mask or as a FlexAttention rule."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kplm.fields import Batch
+
+
+class Visibility(ABC):
+    """One rule, two forms: :meth:`mask` for scaled-dot-product attention, :meth:`sees` as a FlexAttention ``mask_mod``."""
+
+    document: Tensor
+    """``[B, L]`` int, the text each position belongs to; 0 is padding."""
+
+    @abstractmethod
+    def sees(self, batch: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        """Whether ``query`` may read ``key`` in row ``batch``: index tensors of any shapes that broadcast, bool out."""
+
+    @property
+    def mask_mod(self) -> Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]:
+        """The rule as a plain function, since FlexAttention would count a method's ``self``; all heads see alike."""
+
+        def rule(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+            return self.sees(batch, query, key)
+
+        return rule
+
+    def dense(self) -> Tensor:
+        """The rule written out, ``[B, Q, K]`` bool with Q = K = L."""
+        rows, length = self.document.shape
+        index = torch.arange(length, device=self.document.device)
+        row = torch.arange(rows, device=self.document.device)
+        return self.sees(row[:, None, None], index[None, :, None], index[None, None, :]).expand(rows, length, length)
+
+    def mask(self) -> Tensor | None:
+        """The cheapest mask that is right: ``[B, 1, 1|Q, K]`` bool, True where visible, or None when nothing is hidden."""
+        return self.dense()[:, None]
+
+
+@dataclass(frozen=True)
+class Padding(Visibility):
+    """One text a row: every position sees every position that is not padding."""
+
+    document: Tensor
+
+    def sees(self, batch: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        """Keys that are not padding are visible, to padded queries too: their rows stay finite and are read by nobody."""
+        return (self.document[batch, key] != 0) & (query == query)
+
+    def mask(self) -> Tensor | None:
+        """``[B, 1, 1, K]`` bool, or None when no row is padded (looked up only where that does not wait for a GPU)."""
+        real = self.document != 0
+        if real.device.type == "cpu" and bool(real.all()):
+            return None
+        return real[:, None, None, :]
+
+
+@dataclass(frozen=True)
+class Documents(Visibility):
+    """Several texts packed in a row: a position sees its own text only (block-diagonal)."""
+
+    document: Tensor
+
+    def sees(self, batch: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        """Same document number; padding sees padding, so that no row of the mask is empty."""
+        return self.document[batch, query] == self.document[batch, key]
+
+
+@dataclass(frozen=True)
+class Tree(Visibility):
+    """A sentence grown with triples: the visible matrix of K-BERT (Liu et al., 2020, section 3.3) from two integers a token.
+
+    ``branch`` is 0 on the trunk; ``anchor`` numbers the trunk mention a token belongs to or hangs from, 0 for none.
+    Two positions see each other when both are on the trunk, both in one branch, or one is the mention the other hangs from.
+    """
+
+    document: Tensor
+    branch: Tensor
+    anchor: Tensor
+
+    def sees(self, batch: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        """The published rule within one document; symmetric, and every position sees itself."""
+        asking, answering = self.branch[batch, query], self.branch[batch, key]
+        owner = self.anchor[batch, query]
+        hangs = (owner == self.anchor[batch, key]) & (owner > 0) & ((asking == 0) | (answering == 0))
+        same_text = self.document[batch, query] == self.document[batch, key]
+        return same_text & ((asking == answering) | hangs)
+
+
+def by_fields(batch: Batch) -> Visibility:
+    """Choose the rule by the fields the batch carries: a tree, packed texts, or one padded text a row."""
+    document = batch["document"]
+    if "branch" in batch:
+        return Tree(document, batch["branch"], batch["anchor"])
+    packed = document.numel() > 0 and bool(document.max() > 1)
+    return Documents(document) if packed else Padding(document)

@@ -1,0 +1,36 @@
+"""Denoising entity auto-encoder."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from kplm.fields import IGNORE, Batch
+from kplm.objectives.base import Backbone, Term, cross_entropy
+from kplm.objectives.transform import Transform
+
+
+class EntityDenoising(Term):
+    """dEA: name a token's entity after entities were removed or exchanged (Zhang et al., 2019, section 3.4, eq. 6).
+
+    It reads one tensor that belongs to the whole batch and not to a row: ``candidate_vectors`` ``[N, W]`` float, the
+    frozen vectors of the batch's distinct entities, which ``entity_labels`` counts through. As in the authors' code the
+    score comes from the *token* state under the slot, and row 0 is the zero vector, which competes but is never right.
+    """
+
+    name = "entity_denoising"
+    reads = frozenset({"entity_positions", "entity_labels", "candidate_vectors"})
+
+    def build(self, encoder: Backbone) -> None:
+        """A transform from the token width to the entity width."""
+        self.transform = Transform(encoder.config, encoder.config.entity_width)
+
+    def forward(self, encoder: Backbone, states: Tensor, batch: Batch) -> Tensor:
+        """Cross-entropy over the candidates, averaged over the labelled slots."""
+        gold, positions = batch["entity_labels"], batch["entity_positions"]  # [B, E]
+        tokens = states.gather(1, positions[..., None].expand(-1, -1, states.shape[-1]))  # [B, E, D]
+        known = gold != IGNORE
+        return cross_entropy(self.logits(tokens[known], batch["candidate_vectors"]), gold[known])
+
+    def logits(self, states: Tensor, candidates: Tensor) -> Tensor:
+        """Score the candidates ``[N, W]``: ``[..., D]`` to ``[..., N]``."""
+        return self.transform(states) @ candidates.to(states.dtype).T

@@ -1,0 +1,29 @@
+"""The step between an encoder's states and a tied output table."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from kplm.config import EncoderConfig
+from kplm.nn.activation import activation
+
+
+class Transform(nn.Module):
+    """Linear map, non-linearity, LayerNorm: the prediction head of BERT's masked words (Devlin et al., 2019).
+
+    Args:
+        config: sizes of the encoder; also its non-linearity.
+        width: how wide the output is, W.
+    """
+
+    def __init__(self, config: EncoderConfig, width: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.hidden, width)
+        self.activation = activation(config.activation)
+        self.norm = nn.LayerNorm(width, eps=config.eps)
+        nn.init.normal_(self.dense.weight, std=config.init_std)
+        nn.init.zeros_(self.dense.bias)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """``[..., D]`` to ``[..., W]``."""
+        return self.norm(self.activation(self.dense(states)))

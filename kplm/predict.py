@@ -1,0 +1,120 @@
+"""Raw text in, answers out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kplm.data.batches import OwnShare
+from kplm.data.collate import Collator
+from kplm.data.encode import TextEncoder, answered, unlabelled
+from kplm.data.example import Example
+from kplm.data.sources import JsonLines, PlainText, Source, example_from_json
+from kplm.data.targets import TagTargets
+from kplm.errors import DataError, KplmError
+from kplm.hub import load_finetuned
+from kplm.training.finetune import Finetune
+
+
+class Predictor:
+    """A fine-tuned model with everything between a raw sentence and an answer, the linking included.
+
+    Args:
+        model: the fine-tuned model.
+        text: how texts become batches.
+        task: 'class', 'set' or 'tags'.
+    """
+
+    def __init__(self, model: Finetune, text: TextEncoder, task: str) -> None:
+        self.model, self.text, self.task = model.eval(), text, task
+        if task == "tags":
+            self.text.targets = TagTargets([])
+
+    @torch.inference_mode()
+    def predict(self, inputs: Iterable[str | Mapping[str, Any] | Example], batch_tokens: int = 4096) -> list[dict[str, Any]]:
+        """Answer each input, in input order.
+
+        Args:
+            inputs: sentences, or dicts with ``text`` and perhaps ``pair``, ``marks`` (``head``, ``tail``, ``mention``) and ``links``.
+            batch_tokens: most positions computed at once.
+
+        Returns: one dict an input, with the text and what the head decodes: ``label`` and ``scores``, ``labels``, or ``tags``.
+
+        Raises:
+            DataError: an input is neither.
+        """
+        examples = unlabelled([_example(i, one) for i, one in enumerate(inputs)])
+        if not examples:
+            return []
+        if self.task == "tags":
+            examples = self.text.with_words(examples)
+        rows, found = self.text(examples), {}
+        collate = Collator([annotator.complete for annotator in self.text.annotators])
+        for batch in OwnShare([len(row["input_ids"]) for row in rows], batch_tokens, 64):
+            tensors = {k: v.to(self.model.device) for k, v in collate([rows[i] for i in batch]).items()}
+            found.update(self.model.predict_step(tensors, 0))
+        return [answered(example, found[i]) for i, example in enumerate(examples)]
+
+
+def load(path: str | Path, device: str = "cpu", knowledge: str = "on") -> Predictor:
+    """A model ready to answer, from a saved folder or a Lightning checkpoint.
+
+    Args:
+        path: folder written by ``save_pretrained``, hub repository, or ``.ckpt`` file.
+        device: where it runs.
+        knowledge: 'on', 'off' or 'shuffled'.
+
+    Raises:
+        CheckpointError: there is no fine-tuned kplm model.
+    """
+    model, description = load_finetuned(path)
+    text = TextEncoder.from_description(description)
+    for annotator in text.annotators:
+        annotator.switch(knowledge)  # type: ignore[arg-type]
+    return Predictor(model.to(device), text, description["task"])
+
+
+def _example(row: int, one: str | Mapping[str, Any] | Example) -> Example:
+    if isinstance(one, Example):
+        return one
+    if isinstance(one, str):
+        return Example(text=one, id=str(row))
+    if isinstance(one, Mapping):
+        return example_from_json(dict(one), f"input {row}")
+    raise DataError(f"input {row} is a {type(one).__name__}; give a string, or a dict with at least 'text'.")
+
+
+def predict_file(predictor: Predictor, source: str | Path, target: str | Path, chunk: int = 2000) -> None:
+    """Answer a file of texts, a chunk at a time with a progress bar; the target appears only when it is whole.
+
+    Args:
+        predictor: a loaded model.
+        source: ``.txt`` with one text a line, or kplm's JSON lines.
+        target: JSON lines to write, in the order of the source.
+        chunk: examples in memory at once.
+
+    Raises:
+        DataError: the source cannot be read.
+        KplmError: the target cannot be written.
+    """
+    from tqdm import tqdm
+
+    reader: Source = PlainText() if str(source).endswith(".txt") else JsonLines()
+    target = Path(target)
+    building = target.with_name(f".{target.name}.part")
+    try:
+        with building.open("w", encoding="utf-8") as file, tqdm(unit="text") as bar:
+            examples = iter(reader.read(source))
+            while some := list(islice(examples, chunk)):
+                file.writelines(json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.predict(some))
+                bar.update(len(some))
+        building.replace(target)
+    except OSError as error:
+        raise KplmError(f"{target} cannot be written: {error}. Choose another file.") from error
+    finally:
+        building.unlink(missing_ok=True)

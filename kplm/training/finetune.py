@@ -1,0 +1,152 @@
+"""Fine-tuning: one encoder, one head, any task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+from kplm.errors import KplmError, MissingFieldError
+from kplm.fields import Batch
+from kplm.heads import Head
+from kplm.spec import class_path, to_spec
+from kplm.training.optim import Optimization, parameter_groups
+
+
+class Finetune(pl.LightningModule):
+    """Train a head and the encoder under it.
+
+    Args:
+        encoder: maps a batch to states ``[B, L, D]``.
+        head: scores the states; built here for the encoder and the classes.
+        labels: class names in the order of the logits; the command line fills them in from the data.
+        optimization: learning rates, decay and schedule.
+        compile: run the encoder through ``torch.compile``.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        head: Head,
+        labels: Sequence[str] = (),
+        optimization: Optimization = Optimization(),
+        compile: bool = False,
+    ) -> None:
+        super().__init__()
+        head.build(encoder, labels)
+        self.encoder, self.head, self.optimization, self.compiled = encoder, head, optimization, compile
+        self.text: dict[str, Any] | None = None
+        self.scores = nn.ModuleDict({f"{stage}_scores": head.metrics() for stage in ("val", "test")})
+        self.losses = nn.ModuleDict({f"{stage}_loss": MeanMetric() for stage in ("val", "test")})
+        self.save_hyperparameters(ignore=["encoder", "head"])
+
+    @property
+    def reads(self) -> dict[str, frozenset[str]]:
+        """Batch fields each part needs."""
+        return {type(self.encoder).__name__: self.encoder.reads, type(self.head).__name__: self.head.reads}
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits of the head, C classes on the last axis."""
+        return self.head(self.encoder, batch)
+
+    def setup(self, stage: str) -> None:
+        """Check that the data provides what the parts read, and compile if asked.
+
+        Raises:
+            MissingFieldError: a field is missing.
+        """
+        module = getattr(self.trainer, "datamodule", None)
+        if module is not None:
+            written = module.writes
+            for reader, fields in self.reads.items():
+                for field in sorted(fields - written):
+                    raise MissingFieldError(reader, field, written)
+        if self.compiled:
+            self.encoder.compile()
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """The head's loss on one batch.
+
+        Raises:
+            KplmError: the loss is not finite.
+        """
+        loss = self.head.loss(self(batch), batch)
+        if index % self.trainer.log_every_n_steps == 0 and not torch.isfinite(loss):
+            raise KplmError(
+                f"the training loss is {loss.item()} at step {self.global_step}. Lower model.optimization.lr, or set "
+                f"trainer.gradient_clip_val."
+            )
+        self.log("train/loss", loss.detach(), batch_size=len(batch["input_ids"]), prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Update the validation scores."""
+        self._evaluate("val", batch)
+
+    def test_step(self, batch: Batch, index: int) -> None:
+        """Update the test scores."""
+        self._evaluate("test", batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log and reset the validation scores, summed over all ranks."""
+        self._report("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log and reset the test scores, summed over all ranks."""
+        self._report("test")
+
+    def predict_step(self, batch: Batch, index: int) -> list[tuple[int, dict[str, Any]]]:
+        """``(row, answer)`` for each row of the batch."""
+        return list(zip(batch["row"].tolist(), self.head.decode(self(batch), batch)))
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip here for a fused optimizer, which Lightning refuses although without loss scaling nothing speaks against it."""
+        if not gradient_clip_val or not self._fused:
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        elif gradient_clip_algorithm == "value":
+            nn.utils.clip_grad_value_(self.parameters(), gradient_clip_val)
+        else:
+            nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
+    @property
+    def _fused(self) -> bool:
+        """Whether the fused kernel may be used: not with loss scaling, not with parameters sharded by FSDP."""
+        return self.trainer.precision != "16-mixed" and "FSDP" not in type(self.trainer.strategy).__name__
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with warm-up; the schedule spans ``trainer.estimated_stepping_batches``."""
+        fresh = ["head.", *(f"encoder.{name}" for name in getattr(self.encoder, "fresh", ()))]
+        groups = parameter_groups(self, fresh, self.optimization)
+        return self.optimization.build(groups, int(self.trainer.estimated_stepping_batches), self._fused)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store what rebuilds this model without its config or its pretrained weights, see :func:`kplm.load`."""
+        checkpoint["kplm"] = self.describe()
+
+    def describe(self) -> dict[str, Any]:
+        """The parts, the classes and the data module's text side, as JSON."""
+        module = getattr(self._trainer, "datamodule", None) if self._trainer is not None else None
+        return {
+            "encoder": {"class_path": class_path(self.encoder), "config": to_spec(self.encoder.config)},
+            "head": to_spec(self.head),
+            "labels": list(self.head.names),
+            "text": module.describe() if module is not None else self.text,
+        }
+
+    def _evaluate(self, stage: str, batch: Batch) -> None:
+        logits = self(batch)
+        self.losses[f"{stage}_loss"].update(self.head.loss(logits, batch), len(batch["input_ids"]))
+        self.head.score(self.scores[f"{stage}_scores"], logits, batch)
+
+    def _report(self, stage: str) -> None:
+        loss, scores = self.losses[f"{stage}_loss"], self.scores[f"{stage}_scores"]
+        self.log(f"{stage}/loss", loss.compute(), prog_bar=True)
+        for i, (name, value) in enumerate(scores.compute().items()):
+            self.log(f"{stage}/{name}", value, prog_bar=i == 0)
+        loss.reset(), scores.reset()

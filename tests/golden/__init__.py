@@ -1,0 +1,1 @@
+"""Outputs of the authors' code, and the command that compares this code with them."""
