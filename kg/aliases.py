@@ -31,7 +31,7 @@ class Rules:
         case: ``cased``: as the alias is written. ``uncased``: in any case. ``smart``: an alias without capitals counts
             in any case; one with capitals as it is written, with its first letter raised (``iPod``: ``IPod``), or, from
             four characters on, in capitals throughout (``London``: ``LONDON``, but ``Who`` not ``WHO``).
-        min_length: shorter aliases are left out; counted in characters.
+        min_length: shorter aliases are left out; in characters, and one more for an alias in small letters (``al``).
         threshold: links with a smaller score are left out; the score is in [0, 1].
         context: how much each neighbour in the graph that the text also mentions adds to the weight of a candidate.
         other_case: factor on weight and score where the text has another case than the alias.
@@ -53,7 +53,7 @@ class Rules:
 
     def usable(self, form: str) -> bool:
         """Whether an alias, its words joined by blanks, can be a name: long enough, has a letter, is no stop word."""
-        if len(form) < self.min_length or not any(map(str.isalpha, form)):
+        if len(form) < self.min_length + form.islower() or not any(map(str.isalpha, form)):
             return False
         stopped = all(word in self.stop_words for word in form.casefold().split())
         return not stopped or (self.case != "uncased" and (form.isupper() or (" " in form and form != form.lower())))

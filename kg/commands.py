@@ -29,7 +29,7 @@ def train(
     batch_size: int = 512,
     lr: float = 0.003,
     lr_decay: float = 1.0,
-    loss: str = "OneVsAll",
+    loss: str = "crossentropy",
     margin: float | None = None,
     negatives: int = 32,
     training_loop: TrainingLoop = "auto",
@@ -57,13 +57,13 @@ def train(
         batch_size: triples in a step (pairs of head and relation under lcwa).
         lr: learning rate.
         lr_decay: factor on the learning rate after each epoch.
-        loss: any loss of PyKEEN, by name, or OneVsAll: cross entropy in which every triple counts the same.
+        loss: any loss of PyKEEN, by name.
         margin: the margin, for losses that have one.
         negatives: corrupted triples for each true one, under slcwa.
-        training_loop: lcwa scores all tails for a head and a relation; slcwa draws negatives; auto takes lcwa for up to
-            50,000 entities.
+        training_loop: onevsall finds the tail of each triple among all entities, lcwa all tails for a head and a
+            relation, slcwa the true triple among drawn ones; auto takes onevsall for up to 50,000 entities.
         optimizer: any optimizer of PyKEEN, by name.
-        inverse: add the inverse of every relation; lcwa learns to find heads by them.
+        inverse: add the inverse of every relation, by which onevsall and lcwa learn to find heads.
         label_smoothing: for cross entropy.
         model_kwargs: further arguments of the model.
         valid_fraction: how much of the triples is held out where the graph has no split valid; 0 for none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,18 +15,18 @@ import numpy as np
 import torch
 from class_resolver import ClassResolver
 from pykeen.evaluation import RankBasedEvaluator
-from pykeen.losses import Loss
+from pykeen.losses import Loss, loss_resolver
 from pykeen.models import Model, model_resolver
 from pykeen.optimizers import optimizer_resolver
 from pykeen.stoppers import EarlyStopper
 from pykeen.training import TrainingLoop as PykeenLoop
-from pykeen.training import training_loop_resolver
+from pykeen.training.training_loop import NonFiniteLossError
 from pykeen.triples import CoreTriplesFactory
 from pykeen.utils import set_random_seed
 
 from kg.errors import KgError, did_you_mean
 from kg.factories import Factories, factories
-from kg.losses import loss_resolver
+from kg.loop import training_loop_resolver
 from kg.places import whole_folder
 from kg.recipe import Recipe, TrainingLoop
 from kg.store import TripleStore
@@ -36,7 +37,7 @@ MRR = "both.realistic.inverse_harmonic_mean_rank"
 METRICS = {"mrr": MRR, **{f"hits_at_{k}": f"both.realistic.hits_at_{k}" for k in (1, 3, 10)}}
 PRESETS: dict[str, dict[str, Any]] = {"transe": {"scoring_fct_norm": 2, "entity_constrainer": None}}
 SCORES_AT_ONCE = 1 << 27
-LCWA_ENTITIES = 50_000
+MANY = 50_000
 
 
 def embed(store: TripleStore, out: str | Path, recipe: Recipe | None = None) -> tuple[EntityTable, dict[str, Any]]:
@@ -94,7 +95,7 @@ def scaled(vectors: np.ndarray, scale: str) -> tuple[np.ndarray, dict[str, Any]]
 
 def _decided(recipe: Recipe, store: TripleStore) -> Recipe:
     """Choose the training loop where the recipe leaves it open."""
-    loop: TrainingLoop = "lcwa" if len(store.entities) <= LCWA_ENTITIES else "slcwa"
+    loop: TrainingLoop = "onevsall" if len(store.entities) <= MANY else "slcwa"
     return replace(recipe, training_loop=loop) if recipe.training_loop == "auto" else recipe
 
 
@@ -116,13 +117,18 @@ def _check_names(recipe: Recipe) -> None:
 
 @contextmanager
 def _surroundings(recipe: Recipe) -> Iterator[None]:
-    """Seed everything; set the number of threads and put it back."""
+    """Seed everything; set the number of threads and put it back.
+
+    PyKEEN collects garbage after each epoch, half a second for all modules there are; freezing leaves those out.
+    """
     threads = torch.get_num_threads()
     set_random_seed(recipe.seed)
     torch.set_num_threads(recipe.threads or threads)
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         torch.set_num_threads(threads)
 
 
@@ -163,7 +169,10 @@ def _fit(model: Model, data: Factories, recipe: Recipe, best: Path) -> int:
             stopper=stopper,
             use_tqdm_batch=False,
             drop_last=False,
+            pin_memory=model.device.type == "cuda",
         )
+    except NonFiniteLossError as error:
+        raise KgError(f"The loss became NaN or infinite at lr={recipe.lr}. Train with a smaller lr.") from error
     except (NotImplementedError, TypeError, ValueError) as error:
         parts = f"{recipe.model}, loss {recipe.loss}, loop {recipe.training_loop}"
         raise KgError(

@@ -36,7 +36,9 @@ def open_store(path: str | Path, names: str | Path | None, max_bad: int) -> Trip
     if found.is_dir() and read_meta(found).get("kind") == KIND:
         return _load(found, names, max_bad)
     files = _files(found) if found.is_dir() else {"train": found}
-    return _read(found, files, names, max_bad)
+    store = _read(found, files, names, max_bad)
+    store.notes["source"] = str(path)
+    return store
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -66,7 +68,7 @@ def _read(place: Path, files: dict[str, Path], names: str | Path | None, max_bad
         relation_names |= read_names(file, bad)
     triples = gather.triples()
     repeated = sum(map(len, gather.splits.values())) // 3 - sum(map(len, triples.values()))
-    notes = {"source": str(place), "bad_lines": bad.seen, "repeated": repeated, "literals": gather.literals}
+    notes = {"bad_lines": bad.seen, "repeated": repeated, "literals": gather.literals}
     return TripleStore(list(gather.entities), list(gather.relations), triples, gather.names, relation_names, notes)
 
 

@@ -152,7 +152,7 @@ def _compare(function: Callable[..., Any], args: list[str]) -> int:
         if word in ("-c", "--config"):
             configs.append(next(words, ""))
         elif word.startswith(FORWARDED):
-            forward += [word] if "=" in word else [word, next(words, "")]
+            forward.append(word if "=" in word else f"{word}={next(words, '')}")
         else:
             own.append(word)
     asked = [*own, f"--configs={json.dumps(configs)}"] if configs else own
@@ -197,16 +197,18 @@ def _export(checkpoint: str, folder: str) -> None:
     print(f"wrote {save_pretrained(load_finetuned(checkpoint)[0], folder)}")
 
 
-def _convert_ernie_thu(source: str, target: str) -> None:
+def _convert_ernie_thu(source: str, target: str, labels: list[str] | None = None, table: str | None = None) -> None:
     """Convert a checkpoint of the authors (ernie_config.json, pytorch_model.bin, vocab.txt) to a kplm model folder.
 
     Args:
         source: the authors' folder.
         target: folder to make.
+        labels: class names of a fine-tuned checkpoint, which does not store them: the sorted labels of its training data.
+        table: entity table that predictions of a fine-tuned checkpoint take their vectors from.
     """
     from kplm.hub import convert_ernie_thu
 
-    print(f"wrote {convert_ernie_thu(source, target)}")
+    print(f"wrote {convert_ernie_thu(source, target, labels, table)}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from kplm.errors import KplmError, did_you_mean
 
 MODES = ("on", "off", "shuffled")
 CONTROL = "control"
+OF_KNOWLEDGE = ("--data.annotators", "--data.init_args.annotators")
+"""Forwarded options that a control without knowledge has no place for."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ class Results:
         """
         first = self.scores[f"{arm}/0"]
         if metric not in first:
-            raise KplmError(f"the runs have no metric '{metric}'; they have {', '.join(first)}.{did_you_mean(metric, first)}")
+            raise KplmError(
+                f"the runs have no metric '{metric}'; they have {', '.join(first)}.{did_you_mean(metric, first)}"
+            )
         return [self.scores[f"{arm}/{seed}"][metric] for seed in range(seeds)]
 
 
@@ -96,19 +100,22 @@ def compare(
         metric: score to compare, by default the first one the head reports, such as val/accuracy.
         out: folder for results.json, table.md and plot.png; finished runs found there are not run again.
         keep: also save the model of the first seed of each setting, in OUT/SETTING_0/model.
-        forward: further options of 'kplm fit', passed to all runs; on the command line just write them behind.
+        forward: further options of 'kplm fit', passed to all runs, those of annotators not to the control; on the command
+            line just write them behind, as --data.train=FILE.
     """
     modes = [mode.strip() for mode in knowledge.split(",") if mode.strip()]
     for mode in modes:
         if mode not in MODES:
-            raise KplmError(f"knowledge '{mode}' is not possible; choose from {', '.join(MODES)}.{did_you_mean(mode, MODES)}")
+            raise KplmError(
+                f"knowledge '{mode}' is not possible; choose from {', '.join(MODES)}.{did_you_mean(mode, MODES)}"
+            )
     if seeds < 1 or not modes:
         raise KplmError(f"nothing to run: knowledge='{knowledge}', seeds={seeds}.")
     folder, extra = Path(out), list(forward or [])
     folder.mkdir(parents=True, exist_ok=True)
     arms = {mode: [*_configs(configs), *extra, "--data.init_args.knowledge", mode] for mode in modes}
     if control is not None:
-        arms[CONTROL] = [*_configs([control]), *extra]
+        arms[CONTROL] = [*_configs([control]), *(word for word in extra if not word.startswith(OF_KNOWLEDGE))]
     results = Results(folder / "results.json", _key([*configs, *([control] if control else [])], extra))
     _run_all(arms, seeds, results, folder, keep)
     report(results, list(arms), seeds, metric or next(iter(results.scores[f"{modes[0]}/0"])), folder)
@@ -122,7 +129,10 @@ def report(results: Results, arms: list[str], seeds: int, metric: str, folder: P
     for arm, own in values.items():
         gap = "" if arm == first else str(Interval.of([a - b for a, b in zip(own, values[first])]))
         lines.append(f"| {arm} | {Interval.of(own)} | {gap} | {len(own)} |")
-    text = "\n".join(lines) + "\n\nMean and 95 % confidence interval over seeds (Student's t); differences are paired by seed.\n"
+    text = (
+        "\n".join(lines)
+        + "\n\nMean and 95 % confidence interval over seeds (Student's t); differences are paired by seed.\n"
+    )
     (folder / "table.md").write_text(text, encoding="utf-8")
     plot(values, metric, folder / "plot.png")
     print(f"\n{text}\nwritten to {folder}/table.md, plot.png and results.json")
@@ -134,7 +144,7 @@ def plot(values: dict[str, list[float]], metric: str, path: Path) -> None:
 
     figure = Figure(figsize=(1.6 + 1.3 * len(values), 3.6), layout="constrained")
     axes = figure.subplots()
-    for x, (arm, own) in enumerate(values.items()):
+    for x, own in enumerate(values.values()):
         found = Interval.of(own)
         half = 0 if math.isnan(found.half) else 100 * found.half
         axes.bar(x, 100 * found.mean, yerr=half, capsize=5, width=0.6, color=f"C{x}", alpha=0.75)
@@ -163,8 +173,22 @@ def _run_all(arms: dict[str, list[str]], seeds: int, results: Results, folder: P
 def _run(args: list[str], seed: int, folder: Path) -> Any:
     from kplm.cli import lightning
 
-    own = ["--seed_everything", str(seed), "--data.init_args.seed", str(seed), "--trainer.default_root_dir", str(folder)]
-    quiet = ["--trainer.logger", "false", "--trainer.enable_checkpointing", "false", "--trainer.enable_model_summary", "false"]
+    own = [
+        "--seed_everything",
+        str(seed),
+        "--data.init_args.seed",
+        str(seed),
+        "--trainer.default_root_dir",
+        str(folder),
+    ]
+    quiet = [
+        "--trainer.logger",
+        "false",
+        "--trainer.enable_checkpointing",
+        "false",
+        "--trainer.enable_model_summary",
+        "false",
+    ]
     return lightning(["fit", *args, *own, *quiet])
 
 

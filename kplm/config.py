@@ -69,7 +69,9 @@ class ErnieThuConfig(EncoderConfig):
         if unknown:
             raise KplmError(f"layer_types holds {unknown}; possible are {', '.join(LAYER_TYPES)}.")
         if len(self.layer_types) != self.layers:
-            raise KplmError(f"layer_types names {len(self.layer_types)} layers, but layers={self.layers}; give one type a layer.")
+            raise KplmError(
+                f"layer_types names {len(self.layer_types)} layers, but layers={self.layers}; give one type a layer."
+            )
         if self.entity_width % self.entity_heads:
             raise KplmError(f"entity_width={self.entity_width} is not a multiple of entity_heads={self.entity_heads}.")
 

@@ -40,7 +40,9 @@ FIELDS: dict[str, Field] = {
     "mark_positions": Field("M", torch.int64, 0, "token position of each marker that opens a marked span"),
     "label": Field("", torch.int64, IGNORE, "class index"),
     "labels": Field("C", torch.float32, 0.0, "1 for every class that applies"),
-    "word_positions": Field("S", torch.int64, -1, "first token of each word that is tagged; -1 where truncation cut it away"),
+    "word_positions": Field(
+        "S", torch.int64, -1, "first token of each word that is tagged; -1 where truncation cut it away"
+    ),
     "tags": Field("S", torch.int64, IGNORE, "tag index of each word"),
     "mlm_labels": Field("L", torch.int64, IGNORE, "original token where a masker changed it"),
     "next_sentence": Field("", torch.int64, IGNORE, "1 when the second text was drawn at random"),

@@ -18,19 +18,24 @@ from torch import nn
 from kplm import __version__
 from kplm.config import EncoderConfig, ErnieThuConfig
 from kplm.convert import bert as bert_format
+from kplm.convert import ernie_thu as ernie_format
 from kplm.convert.weights import read_weights
+from kplm.data.annotate import Entities
+from kplm.data.encode import TextEncoder
+from kplm.data.markers import ERNIE_MARKERS
 from kplm.errors import CheckpointError
 from kplm.heads import Head
 from kplm.locate import locate
-from kplm.models import Encoder, ErnieThu
+from kplm.models import BaseEncoder, Encoder, ErnieThu
 from kplm.spec import class_path, from_spec, to_spec
+from kplm.text import Tokenizer
 from kplm.training.finetune import Finetune
 
 FORMAT = "kplm"
 """The key that marks a config.json as ours."""
 
 
-def from_pretrained(name: str | Path, revision: str | None = None, local_files_only: bool = False) -> nn.Module:
+def from_pretrained(name: str | Path, revision: str | None = None, local_files_only: bool = False) -> BaseEncoder:
     """The encoder of a saved model, or of a Hugging Face BERT checkpoint of any size.
 
     Args:
@@ -90,8 +95,12 @@ def ernie_thu(
     if isinstance(found, ErnieThu):
         return found
     if not isinstance(found, Encoder):
-        raise CheckpointError(f"{pretrained} holds a {type(found).__name__}; ERNIE-THU starts from BERT or from itself.")
-    return _grow(found, tuple(layer_types or published_layers(found.config.layers)), entity_width, entity_heads, entity_init_std)
+        raise CheckpointError(
+            f"{pretrained} holds a {type(found).__name__}; ERNIE-THU starts from BERT or from itself."
+        )
+    return _grow(
+        found, tuple(layer_types or published_layers(found.config.layers)), entity_width, entity_heads, entity_init_std
+    )
 
 
 def published_layers(layers: int) -> tuple[str, ...]:
@@ -100,13 +109,19 @@ def published_layers(layers: int) -> tuple[str, ...]:
     return ("sim",) * plain + ("mix",) + ("norm",) * (layers - plain - 1)
 
 
-def save_pretrained(model: nn.Module, directory: str | Path, text: dict[str, Any] | None = None) -> Path:
+def save_pretrained(
+    model: BaseEncoder | Finetune,
+    directory: str | Path,
+    text: dict[str, Any] | None = None,
+    objective: nn.Module | None = None,
+) -> Path:
     """Write a model so that :func:`from_pretrained` and :func:`kplm.load` read it; the folder appears only when it is whole.
 
     Args:
         model: an encoder, or a :class:`kplm.training.Finetune` whose head comes along.
         directory: folder to make; files of an earlier save are replaced.
         text: description of the text side, see :meth:`kplm.data.encode.TextEncoder.describe`; a fine-tuned model knows it.
+        objective: pretraining heads to keep beside an encoder.
 
     Raises:
         CheckpointError: the folder cannot be written.
@@ -115,8 +130,13 @@ def save_pretrained(model: nn.Module, directory: str | Path, text: dict[str, Any
         spec = model.describe()
         state = {k: v for k, v in model.state_dict().items() if k.startswith(("encoder.", "head."))}
     else:
-        spec = {"encoder": {"class_path": class_path(model), "config": to_spec(model.config)}, "head": None, "labels": []}
+        spec = {
+            "encoder": {"class_path": class_path(model), "config": to_spec(model.config)},
+            "head": None,
+            "labels": [],
+        }
         state = {f"encoder.{name}": value for name, value in model.state_dict().items()}
+        state |= {f"objective.{name}": value for name, value in objective.state_dict().items()} if objective else {}
     return _write(Path(directory), {**spec, "text": spec.get("text") or text}, state)
 
 
@@ -132,13 +152,51 @@ def load_finetuned(path: str | Path) -> tuple[Finetune, dict[str, Any]]:
     else:
         spec, state = read_config(found), read_weights(found)
     if not spec.get("head") or not spec.get("text"):
-        raise CheckpointError(f"{path} holds an encoder without a head; fine-tune it first, or read it with from_pretrained.")
+        raise CheckpointError(
+            f"{path} holds an encoder without a head; fine-tune it first, or read it with from_pretrained."
+        )
     encoder = _skeleton(spec)
     model = Finetune(encoder, from_spec(spec["head"], Head), spec["labels"])
     model.text = spec["text"]
     wanted = {name for name in model.state_dict() if name.startswith(("encoder.", "head."))}
-    _load(model, {name: value for name, value in state.items() if name in wanted or name.startswith(("encoder.", "head."))}, wanted, found)
+    _load(
+        model,
+        {name: value for name, value in state.items() if name in wanted or name.startswith(("encoder.", "head."))},
+        wanted,
+        found,
+    )
     return model.eval(), spec["text"]
+
+
+def convert_ernie_thu(
+    source: str | Path, target: str | Path, labels: Sequence[str] | None = None, table: str | None = None
+) -> Path:
+    """Turn a folder of the ERNIE-THU authors into one of ours; a fine-tuned head comes along and can predict at once.
+
+    Args:
+        source: holds ernie_config.json, pytorch_model.bin and vocab.txt.
+        target: folder to make.
+        labels: class names of a fine-tuned checkpoint: the sorted labels of its training data.
+        table: entity table that predictions take their vectors from.
+
+    Raises:
+        CheckpointError: keys, config or files do not fit each other.
+    """
+    found = ernie_format.read(Path(source), labels)
+    text = None if found.vocab is None else _authors_text(Tokenizer.from_file(found.vocab, split_cjk=False), table)
+    if found.head is None:
+        return save_pretrained(found.encoder, target, text, found.objective)
+    weights = {f"head.{name}": value for name, value in found.head.state_dict().items()}
+    weights |= {f"encoder.{name}": value for name, value in found.encoder.state_dict().items()}
+    model = Finetune(found.encoder, found.head, found.head.names)
+    model.load_state_dict(weights, strict=False)
+    model.text = None if text is None else {**text, "task": "set" if "labels" in found.head.reads else "class"}
+    return save_pretrained(model, target)
+
+
+def _authors_text(tokenizer: Tokenizer, table: str | None) -> dict[str, Any]:
+    annotators = [] if table is None else [Entities(table, mentions="whitespace")]
+    return TextEncoder(tokenizer, annotators, ERNIE_MARKERS).describe()
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -149,7 +207,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / "config.json"
     if not path.is_file():
-        hint = " It looks like the authors' ERNIE-THU format: run kplm convert ernie-thu." if (folder / "ernie_config.json").exists() else ""
+        hint = (
+            " It looks like the authors' ERNIE-THU format: run kplm convert ernie-thu."
+            if (folder / "ernie_config.json").exists()
+            else ""
+        )
         raise CheckpointError(f"{folder} has no config.json, so it is no model folder.{hint}")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -163,7 +225,7 @@ def _bert(folder: Path, config: dict[str, Any]) -> Encoder:
     encoder = Encoder(sizes)
     state, fresh = bert_format.encoder_state(read_weights(folder), sizes)
     encoder.load_state_dict(state, strict=False)
-    encoder.fresh = tuple(sorted(fresh))  # type: ignore[assignment]
+    encoder.fresh = tuple(sorted(fresh))
     return encoder
 
 
@@ -174,30 +236,30 @@ def _grow(start: Encoder, layer_types: tuple[str, ...], width: int, heads: int, 
     for name, weight in model.named_parameters():
         if name in fresh and weight.ndim > 1:
             nn.init.normal_(weight, std=std)
-    model.fresh = (*sorted(fresh), *getattr(start, "fresh", ()))  # type: ignore[assignment]
+    model.fresh = (*sorted(fresh), *start.fresh)
     return model
 
 
 def _with_dropout(encoder: Encoder, dropout: float) -> Encoder:
     again = Encoder(replace(encoder.config, dropout=dropout, attention_dropout=dropout))
     again.load_state_dict(encoder.state_dict())
-    again.fresh = getattr(encoder, "fresh", ())  # type: ignore[assignment]
+    again.fresh = encoder.fresh
     return again
 
 
-def _skeleton(spec: dict[str, Any]) -> nn.Module:
+def _skeleton(spec: dict[str, Any]) -> BaseEncoder:
     config = from_spec(spec["encoder"]["config"], EncoderConfig)
     module, _, name = spec["encoder"]["class_path"].rpartition(".")
     kind = getattr(import_module(module), name)
-    if not issubclass(kind, nn.Module):
-        raise CheckpointError(f"config.json names {module}.{name} as the encoder, which is no torch module.")
+    if not issubclass(kind, BaseEncoder):
+        raise CheckpointError(f"config.json names {module}.{name} as the encoder, which is no encoder of kplm's.")
     return kind(config)
 
 
-def _rebuild(spec: dict[str, Any], state: dict[str, torch.Tensor], where: Path) -> nn.Module:
+def _rebuild(spec: dict[str, Any], state: dict[str, torch.Tensor], where: Path) -> BaseEncoder:
     encoder = _skeleton(spec)
     if not any(name.startswith("pooler.") for name in state):
-        encoder.pooler = None  # type: ignore[assignment]
+        encoder.pooler = None
     _load(encoder, state, set(encoder.state_dict()), where)
     return encoder
 
@@ -235,9 +297,14 @@ def _write(directory: Path, spec: dict[str, Any], state: dict[str, torch.Tensor]
             if text:
                 (building / "tokenizer.json").write_text(text["tokenizer"], encoding="utf-8")
             config = {FORMAT: __version__, **spec, "text": text}
-            (building / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            (building / "config.json").write_text(
+                json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
             (building / "README.md").write_text(_card(spec, state), encoding="utf-8")
-            save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, building / "model.safetensors")
+            save_file(
+                {name: value.detach().cpu().contiguous() for name, value in state.items()},
+                building / "model.safetensors",
+            )
             directory.mkdir(exist_ok=True)
             for file in building.iterdir():
                 file.replace(directory / file.name)
@@ -253,7 +320,10 @@ def _card(spec: dict[str, Any], state: dict[str, torch.Tensor]) -> str:
     kind = spec["encoder"]["class_path"].rpartition(".")[2]
     head = spec["head"]["class_path"].rpartition(".")[2] if spec.get("head") else None
     use = "kplm.load(FOLDER).predict([...])" if head else "kplm.from_pretrained(FOLDER)"
-    lines = [f"---\nlibrary_name: kplm\ntags: [kplm, {kind}]\n---", f"# {kind}" + (f" with a {head} head" if head else "")]
+    lines = [
+        f"---\nlibrary_name: kplm\ntags: [kplm, {kind}]\n---",
+        f"# {kind}" + (f" with a {head} head" if head else ""),
+    ]
     lines.append(f"{count:,} parameters, written by kplm {__version__}. Read it with `{use}`.")
     if spec["labels"]:
         lines.append("Classes: " + ", ".join(spec["labels"]))

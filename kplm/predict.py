@@ -36,7 +36,9 @@ class Predictor:
             self.text.targets = TagTargets([])
 
     @torch.inference_mode()
-    def predict(self, inputs: Iterable[str | Mapping[str, Any] | Example], batch_tokens: int = 4096) -> list[dict[str, Any]]:
+    def predict(
+        self, inputs: Iterable[str | Mapping[str, Any] | Example], batch_tokens: int = 4096
+    ) -> list[dict[str, Any]]:
         """Answer each input, in input order.
 
         Args:
@@ -53,7 +55,8 @@ class Predictor:
             return []
         if self.task == "tags":
             examples = self.text.with_words(examples)
-        rows, found = self.text(examples), {}
+        rows = self.text(examples)
+        found: dict[int, dict[str, Any]] = {}
         collate = Collator([annotator.complete for annotator in self.text.annotators])
         for batch in OwnShare([len(row["input_ids"]) for row in rows], batch_tokens, 64):
             tensors = {k: v.to(self.model.device) for k, v in collate([rows[i] for i in batch]).items()}

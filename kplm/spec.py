@@ -14,7 +14,10 @@ T = TypeVar("T")
 def to_spec(part: Any) -> Any:
     """``{"class_path", "init_args"}`` of a part that keeps its ``init_args``; dataclasses and plain values as they are."""
     if hasattr(part, "init_args"):
-        return {"class_path": class_path(part), "init_args": {name: to_spec(value) for name, value in part.init_args.items()}}
+        return {
+            "class_path": class_path(part),
+            "init_args": {name: to_spec(value) for name, value in part.init_args.items()},
+        }
     if is_dataclass(part) and not isinstance(part, type):
         return {"class_path": class_path(part), "init_args": asdict(part)}
     if isinstance(part, (list, tuple)):
@@ -38,7 +41,9 @@ def from_spec(spec: Any, kind: type[T] | None = None) -> Any:
     try:
         found = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise CheckpointError(f"the checkpoint needs {spec['class_path']}, which cannot be imported: {error}.") from error
+        raise CheckpointError(
+            f"the checkpoint needs {spec['class_path']}, which cannot be imported: {error}."
+        ) from error
     if kind is not None and not (isinstance(found, type) and issubclass(found, kind)):
         raise CheckpointError(f"the checkpoint names {spec['class_path']} where a {kind.__name__} belongs.")
     return found(**{key: from_spec(value) for key, value in spec["init_args"].items()})

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kplm.config import EncoderConfig, ErnieThuConfig
+from kplm.config import EncoderConfig
 from kplm.convert.keys import KeyTable, State
 from kplm.errors import CheckpointError, did_you_mean
-from kplm.models import Encoder, ErnieThu
+from kplm.models import Encoder
 
 log = logging.getLogger(__name__)
 
@@ -59,15 +59,6 @@ ROWS = """
     encoder.layer.{i}.output.LayerNorm              stack.layers.{i}.think.norm
     pooler.dense                                    pooler.dense
 """
-
-GROWN = """
-    embeddings                      embeddings
-    stack.layers.{i}.read           layers.{i}.read
-    stack.layers.{sim}.think        layers.{sim}.think
-    stack.layers.{fused}.think      layers.{fused}.fusion.tokens
-    pooler                          pooler
-"""
-"""Our encoder's names and those of the token stream of our ERNIE-THU."""
 
 
 def config_from(found: Mapping[str, Any]) -> EncoderConfig:
@@ -127,25 +118,6 @@ def encoder_state(state: Mapping[str, Tensor], config: EncoderConfig) -> tuple[S
     with torch.device("meta"):
         expected = Encoder(config).state_dict()
     found = _table(config).to_ours(bare, expected, optional=("pooler",))
-    return found, frozenset(expected) - frozenset(found)
-
-
-def ernie_start(state: Mapping[str, Tensor], config: ErnieThuConfig) -> tuple[State, frozenset[str]]:
-    """A BERT checkpoint as the start of an ERNIE-THU (Zhang et al., 2019, section 4.1): it fills the token stream.
-
-    Returns: the tensors under our names, and the names that stay as initialised: entity stream, missing pooler.
-
-    Raises:
-        CheckpointError: keys or shapes do not fit ``config``.
-    """
-    bert, _ = encoder_state(state, config)
-    with torch.device("meta"):
-        expected = ErnieThu(config).state_dict()
-    fused = [i for i, kind in enumerate(config.layer_types) if kind != "sim"]
-    sim = [i for i, kind in enumerate(config.layer_types) if kind == "sim"]
-    table = KeyTable(GROWN, i=range(config.layers), sim=sim, fused=fused)
-    entities = [f"layers.{i}.{part}" for i in fused for part in ("fusion.entities", "read_entities")]
-    found = table.to_ours(bert, expected, optional=("pooler", *entities))
     return found, frozenset(expected) - frozenset(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,8 @@ class LengthBatches(Sampler[list[int]]):
     """Batches of rows of similar length whose padded size stays within a token budget.
 
     Rows are shuffled, cut into pools, sorted by length inside a pool and batched; then the batches are shuffled. The order
-    depends on ``seed`` and the epoch alone. Under several ranks every rank gets the same number of batches of one epoch: the last
-    few of an epoch are given out twice rather than leave a rank waiting. The sampler can be stopped anywhere and
-    continued from :meth:`state_dict`.
+    depends on ``seed`` and the epoch alone. Every epoch has the same number of batches, and every rank gets as many: large
+    batches are halved until it is so. The sampler can be stopped anywhere and continued from :meth:`state_dict`.
 
     Args:
         lengths: tokens of each row.
@@ -26,10 +26,15 @@ class LengthBatches(Sampler[list[int]]):
         seed: fixes the order of all epochs.
         rank: this process.
         ranks: number of processes.
+
+    Raises:
+        KplmError: a row is longer than the budget, or there are fewer rows than ranks.
     """
 
     POOL = 100
     """Batches sorted together; larger pools pad less and shuffle less."""
+    SLACK = 0.02
+    """Batches an epoch may have more than the first one drew, so that all epochs can have the same number."""
 
     def __init__(
         self, lengths: Sequence[int], tokens: int, rows: int, seed: int = 0, rank: int = 0, ranks: int = 1
@@ -40,43 +45,55 @@ class LengthBatches(Sampler[list[int]]):
                 f"the longest row has {self.lengths.max()} tokens, which no batch of at most {tokens} can hold. "
                 f"Raise data.batch_tokens, or lower data.max_length."
             )
+        if len(self.lengths) < ranks:
+            raise KplmError(f"{len(self.lengths)} training rows cannot feed {ranks} processes; use fewer processes.")
         self.tokens, self.rows, self.seed = tokens, rows, seed
         self.rank, self.ranks = rank, ranks
-        self.epoch, self.position = 0, 0
+        self.epoch, self.position, self._resumed = 0, 0, False
         usual = int(np.median(self.lengths)) if len(self.lengths) else 1
         self._pool = self.POOL * min(rows, max(1, tokens // max(usual, 1)))
-        self._size = len(self._batches(0))
+        drawn = len(self._draw(0, 0))
+        total = min(drawn + round(self.SLACK * drawn), len(self.lengths))
+        self._size = -(-total // ranks)
 
     def __len__(self) -> int:
         return self._size
 
     def __iter__(self) -> Iterator[list[int]]:
+        if self.position and not self._resumed:  # the last epoch was given out, or was left early
+            self.epoch, self.position = self.epoch + 1, 0
+        self._resumed = False
         mine = self._batches(self.epoch)
         while self.position < len(mine):
             self.position += 1
             yield mine[self.position - 1]
-        self.epoch, self.position = self.epoch + 1, 0
-        self._size = len(self._batches(self.epoch))
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and number of batches already given out."""
         return {"epoch": self.epoch, "position": self.position}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where ``state`` was taken."""
+        """Continue where ``state`` was taken; after the last batch of an epoch that is the next epoch."""
         self.epoch, self.position = state["epoch"], state["position"]
+        self._resumed = self.position < len(self)
 
     def _batches(self, epoch: int) -> list[list[int]]:
-        random = np.random.default_rng((self.seed, epoch))
-        order = random.permutation(len(self.lengths))
-        pools = [order[i : i + self._pool] for i in range(0, len(order), self._pool)]
-        batches = [batch for rows in pools for batch in self._cut(rows[np.argsort(self.lengths[rows], kind="stable")])]
-        batches = [batches[i] for i in random.permutation(len(batches))]
-        short = -len(batches) % self.ranks
-        return (batches + batches[:short])[self.rank :: self.ranks]
+        wanted = min(self._size * self.ranks, len(self.lengths))
+        batches = next(found for attempt in count() if len(found := self._draw(epoch, attempt)) <= wanted)
+        while len(batches) < wanted:
+            largest = max(range(len(batches)), key=lambda i: len(batches[i]))
+            half = len(batches[largest]) // 2
+            batches += [batches[largest][half:]]
+            batches[largest] = batches[largest][:half]
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(batches))
+        short = -len(batches) % self.ranks  # only when there are fewer rows than that many batches
+        return [batches[i] for i in [*order, *order[:short]]][self.rank :: self.ranks]
 
-    def _cut(self, rows: np.ndarray) -> Iterator[list[int]]:
-        return cut_by_budget(rows, self.lengths, self.tokens, self.rows)
+    def _draw(self, epoch: int, attempt: int) -> list[list[int]]:
+        order = np.random.default_rng((self.seed, epoch, attempt)).permutation(len(self.lengths))
+        pools = (order[i : i + self._pool] for i in range(0, len(order), self._pool))
+        ascending = (rows[np.argsort(self.lengths[rows], kind="stable")] for rows in pools)
+        return [batch for rows in ascending for batch in cut_by_budget(rows, self.lengths, self.tokens, self.rows)]
 
 
 class OwnShare(Sampler[list[int]]):

@@ -102,7 +102,9 @@ class TextEncoder:
     def _tokens(self, examples: Sequence[Example], window: Window) -> list[Tokens]:
         for example in examples:
             if not isinstance(example.text, str):
-                raise DataError(f"{example.where or 'example'}: text is {type(example.text).__name__}, it must be a string.")
+                raise DataError(
+                    f"{example.where or 'example'}: text is {type(example.text).__name__}, it must be a string."
+                )
         texts = self.tokenizer.cut([example.text for example in examples])
         paired = [i for i, example in enumerate(examples) if example.pair is not None]
         pairs = dict(zip(paired, self.tokenizer.cut([str(examples[i].pair) for i in paired])))

@@ -54,7 +54,9 @@ class Example:
         for part in (0, 1):
             self._check_spans("links", tuple(link for link in self.links or () if link.part == part), part)
         if self.tags is not None and len(self.tags) != len(self.words):
-            raise DataError(f"{self.where or 'example'}: {len(self.tags)} tags for {len(self.words)} words; give one tag a word.")
+            raise DataError(
+                f"{self.where or 'example'}: {len(self.tags)} tags for {len(self.words)} words; give one tag a word."
+            )
 
     def _check_spans(self, name: str, spans: tuple[Mark, ...] | tuple[Link, ...], part: int) -> None:
         length = len((self.pair or "") if part else self.text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from kplm.data.example import Example, Link, Mark
 
@@ -33,7 +34,7 @@ class Insertions:
     def apply(self, text: str) -> str:
         """The text with all pieces inserted."""
         cuts = (0, *self.at, len(text))
-        kept = [text[start:end] for start, end in zip(cuts, cuts[1:])]
+        kept = [text[start:end] for start, end in pairwise(cuts)]
         return "".join(part for pair in zip(kept, (*self.pieces, "")) for part in pair)
 
     def start(self, offset: int) -> int:

@@ -20,8 +20,8 @@ from kplm.data.example import Example
 from kplm.data.sources import JsonLines, PlainText, Source
 from kplm.data.targets import ClassTargets, SetTargets, TagTargets, Targets
 from kplm.errors import DataError, KplmError
-from kplm.text import Tokenizer
 from kplm.locate import locate
+from kplm.text import Tokenizer
 
 log = logging.getLogger(__name__)
 Task = Literal["class", "set", "tags"]
@@ -134,7 +134,11 @@ class TextData(pl.LightningDataModule):
         rows, (rank, ranks) = self._rows["train"], self._ranks()
         batches = LengthBatches(rows.lengths, self.batch_tokens, self.batch_rows, self.seed, rank, ranks)
         return StatefulDataLoader(
-            rows, batch_sampler=batches, collate_fn=self.collator, num_workers=self.workers, persistent_workers=self.workers > 0
+            rows,
+            batch_sampler=batches,
+            collate_fn=self.collator,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
         )
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
@@ -180,5 +184,7 @@ class TextData(pl.LightningDataModule):
         if self.trainer is None or self.trainer.world_size == 1:
             return 0, 1
         if self.trainer._accelerator_connector.use_distributed_sampler:
-            raise KplmError("this data module shares rows between processes itself: set trainer.use_distributed_sampler: false.")
+            raise KplmError(
+                "this data module shares rows between processes itself: set trainer.use_distributed_sampler: false."
+            )
         return self.trainer.global_rank, self.trainer.world_size

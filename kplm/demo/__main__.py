@@ -32,7 +32,9 @@ def main(seeds: int = 3) -> int:
     store = _step("1/5  the graph", _graph)
     table = _step("2/5  entity vectors: TransE by PyKEEN", lambda: _vectors(store))
     train, test = _step("3/5  sentences about places and people, linked to the graph", lambda: _sentences(store))
-    predictor = _step(f"4/5  ERNIE-THU with and without facts, and the BERT control, {seeds} seeds each", lambda: _compare(seeds))
+    predictor = _step(
+        f"4/5  ERNIE-THU with and without facts, and the BERT control, {seeds} seeds each", lambda: _compare(seeds)
+    )
     answers = _step("5/5  answers on sentences it has never seen", lambda: _answer(predictor, test))
     report = Report(store, table, train, test, answers, (OUT / "table.md").read_text(), OUT / "plot.png")
     report.write(OUT / "report.html")
@@ -52,7 +54,9 @@ def _graph() -> Any:
     from kg import TripleStore
 
     store = TripleStore.open("package:kg/world")
-    print(f"    {len(store.triples):,} triples about {len(store.entities):,} entities, {len(store.relations)} relations")
+    print(
+        f"    {len(store.triples):,} triples about {len(store.entities):,} entities, {len(store.relations)} relations"
+    )
     return store
 
 
@@ -60,7 +64,7 @@ def _vectors(store: Any) -> Any:
     from kg.embed import embed
     from kg.recipe import Recipe
 
-    recipe = Recipe(dim=100, epochs=150, batch_size=128, lr=0.01, training_loop="symmetriclcwa", valid_fraction=0.0, threads=1)
+    recipe = Recipe(epochs=40, valid_fraction=0.0, threads=1)
     return embed(store, OUT / "table", recipe)[0]
 
 
@@ -70,7 +74,9 @@ def _sentences(store: Any) -> tuple[list[Question], list[Question]]:
         lines = (json.dumps(question.row(), ensure_ascii=False) + "\n" for question in questions)
         (OUT / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
         entities = len({question.entity for question in questions})
-        print(f"    {name}: {len(questions):,} sentences about {entities} entities, such as: {questions[0].text} -> {questions[0].label}")
+        print(
+            f"    {name}: {len(questions):,} sentences about {entities} entities, such as: {questions[0].text} -> {questions[0].label}"
+        )
     return train, test
 
 

@@ -73,7 +73,7 @@ remembers of a name; ERNIE-THU also reads the entity's vector, trained on {len(s
         axes = figure.subplots()
         for place in sorted({place for _, place in known if place}):
             own = np.array([place == other for _, other in known])
-            axes.scatter(*flat[own].T, s=14, alpha=0.75, label=self.store.label(place))
+            axes.scatter(flat[own, 0], flat[own, 1], s=14, alpha=0.75, label=self.store.label(place))
         axes.legend(frameon=False, ncols=2, fontsize=9)
         axes.set_axis_off()
         buffer = io.BytesIO()
@@ -86,7 +86,11 @@ def _image(data: bytes, title: str) -> str:
 
 
 def _table(markdown: str) -> str:
-    rows = [line.strip("|").split("|") for line in markdown.splitlines() if line.startswith("|") and not line.startswith("|-")]
+    rows = [
+        line.strip("|").split("|")
+        for line in markdown.splitlines()
+        if line.startswith("|") and not line.startswith("|-")
+    ]
     head = "".join(f"<th>{html.escape(cell.strip())}</th>" for cell in rows[0])
     body = ("<tr>" + "".join(f"<td>{html.escape(cell.strip())}</td>" for cell in row) + "</tr>" for row in rows[1:])
     note = markdown.rstrip().splitlines()[-1]

@@ -84,7 +84,9 @@ class World:
 
     def continent(self, entity: str, kind: str) -> str | None:
         """The continent, if the graph puts the entity on exactly one."""
-        found = {place for country in self._countries(entity, PATHS[kind]) for place in self._tails(country, ("continent",))}
+        found = {
+            place for country in self._countries(entity, PATHS[kind]) for place in self._tails(country, ("continent",))
+        }
         return found.pop() if len(found) == 1 else None
 
     def questions(self, kind: str, entities: list[str], each: int, seed: int) -> Iterator[Question]:
@@ -104,7 +106,9 @@ class World:
         return {triple.tail for triple in self.store.outgoing(entity) if triple.relation in relations}
 
 
-def split(store: TripleStore, each: int = 3, held_out: float = 0.4, seed: int = 0) -> tuple[list[Question], list[Question]]:
+def split(
+    store: TripleStore, each: int = 3, held_out: float = 0.4, seed: int = 0
+) -> tuple[list[Question], list[Question]]:
     """Training and test questions about disjoint entities.
 
     Args:
@@ -113,7 +117,9 @@ def split(store: TripleStore, each: int = 3, held_out: float = 0.4, seed: int = 
         held_out: share of the entities of each type that is tested.
         seed: decides which.
     """
-    world, train, test = World(store), [], []
+    world = World(store)
+    train: list[Question] = []
+    test: list[Question] = []
     for kind in PATHS:
         entities = [entity for entity in world.of_type(kind) if world.continent(entity, kind)]
         random.Random(seed).shuffle(entities)

@@ -12,6 +12,7 @@ from torchmetrics import MetricCollection
 
 from kplm.errors import KplmError
 from kplm.fields import Batch
+from kplm.models import BaseEncoder
 from kplm.nn.pooling import First, Pooling
 
 
@@ -29,18 +30,20 @@ class Head(nn.Module, ABC):
     init_args: dict[str, Any]
     """Constructor arguments, kept so that a checkpoint can rebuild the head."""
 
-    def build(self, encoder: nn.Module, names: Sequence[str]) -> None:
+    def build(self, encoder: BaseEncoder, names: Sequence[str]) -> None:
         """Make the tensors for this encoder and these classes, and drop the encoder's pooler if this head reads none.
 
         Raises:
             KplmError: there are no classes.
         """
         if not names:
-            raise KplmError(f"{type(self).__name__} has no classes: the training data carries no labels, and data.labels is empty.")
+            raise KplmError(
+                f"{type(self).__name__} has no classes: the training data carries no labels, and data.labels is empty."
+            )
         self.names = tuple(names)
 
     @abstractmethod
-    def forward(self, encoder: nn.Module, batch: Batch) -> Tensor:
+    def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
         """Encode and score: logits whose last axis is C, the classes."""
 
     @abstractmethod
@@ -76,7 +79,7 @@ class PooledHead(Head):
         self.dropout = nn.Dropout(dropout)
         self.init_args = {"pool": pool, "dropout": dropout}
 
-    def build(self, encoder: nn.Module, names: Sequence[str]) -> None:
+    def build(self, encoder: BaseEncoder, names: Sequence[str]) -> None:
         """A linear map from the pooled width to the classes, initialised like the encoder."""
         super().build(encoder, names)
         if not isinstance(self.pool, First):
@@ -86,7 +89,7 @@ class PooledHead(Head):
         if self.output.bias is not None:
             nn.init.zeros_(self.output.bias)
 
-    def forward(self, encoder: nn.Module, batch: Batch) -> Tensor:
+    def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
         """Score each text: ``[B, C]``."""
         states = encoder(batch)
         pooled = encoder.pooler(states) if encoder.pooler is not None else self.pool(states, batch)

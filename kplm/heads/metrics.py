@@ -24,6 +24,8 @@ class GroupedF1(MulticlassStatScores):
         average: 'micro' over all groups, or 'macro' over groups.
     """
 
+    member: Tensor
+
     def __init__(self, groups: Sequence[str | None], average: Literal["micro", "macro"]) -> None:
         super().__init__(len(groups), average="none", ignore_index=IGNORE)
         names = sorted({group for group in groups if group is not None})

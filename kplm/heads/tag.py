@@ -13,6 +13,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from kplm.fields import IGNORE, Batch
 from kplm.heads.base import Head
 from kplm.heads.metrics import SpanF1
+from kplm.models import BaseEncoder
 
 OUTSIDE = "O"
 
@@ -31,7 +32,7 @@ class Tag(Head):
         self.dropout = nn.Dropout(dropout)
         self.init_args = {"dropout": dropout}
 
-    def build(self, encoder: nn.Module, names: Sequence[str]) -> None:
+    def build(self, encoder: BaseEncoder, names: Sequence[str]) -> None:
         """A linear map from the encoder's width to the tags; the pooler goes."""
         super().build(encoder, names)
         encoder.pooler = None
@@ -39,7 +40,7 @@ class Tag(Head):
         nn.init.normal_(self.output.weight, std=encoder.config.init_std)
         nn.init.zeros_(self.output.bias)
 
-    def forward(self, encoder: nn.Module, batch: Batch) -> Tensor:
+    def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
         """Score the words: ``[B, S, C]``; rows of words that were cut away mean nothing."""
         states = encoder(batch)
         index = batch["word_positions"].clamp(min=0)[..., None].expand(-1, -1, states.shape[-1])

@@ -1,6 +1,7 @@
 """One file holds all tensors of one system."""
 
+from kplm.models.base import BaseEncoder
 from kplm.models.encoder import Encoder
 from kplm.models.ernie_thu import ErnieThu
 
-__all__ = ["Encoder", "ErnieThu"]
+__all__ = ["BaseEncoder", "Encoder", "ErnieThu"]

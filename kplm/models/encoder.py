@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from kplm.config import EncoderConfig
 from kplm.fields import Batch
+from kplm.models.base import BaseEncoder, initialise
 from kplm.nn.attend import Scaled
 from kplm.nn.embeddings import Embeddings, bert_terms
 from kplm.nn.layer import EncoderLayer
@@ -17,7 +18,7 @@ from kplm.nn.stack import LayerStack
 from kplm.nn.visibility import Visibility, by_fields
 
 
-class Encoder(nn.Module):
+class Encoder(BaseEncoder):
     """Embed, decide who sees whom, run the stack; every part can be handed in.
 
     Args:
@@ -40,7 +41,7 @@ class Encoder(nn.Module):
         self.config, self.visible = config, visible
         self.embeddings = embeddings or Embeddings(bert_terms(config), config)
         self.stack = stack or LayerStack(EncoderLayer(config, attend) for _ in range(config.layers))
-        self.pooler: BertPooler | None = BertPooler(config)
+        self.pooler = BertPooler(config)
         self.apply(lambda module: initialise(module, config.init_std))
 
     @property
@@ -59,11 +60,3 @@ class Encoder(nn.Module):
     def relations(self, batch: Batch) -> Relations:
         """What the layers may know about pairs of positions, once a batch."""
         return Relations.of(self.visible(batch))
-
-
-def initialise(module: nn.Module, std: float) -> None:
-    """BERT's initialisation: weights N(0, std), biases 0, LayerNorm (1, 0)."""
-    if isinstance(module, (nn.Linear, nn.Embedding)):
-        nn.init.normal_(module.weight, std=std)
-    if isinstance(module, nn.Linear) and module.bias is not None:
-        nn.init.zeros_(module.bias)

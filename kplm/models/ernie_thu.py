@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from kplm.config import EncoderConfig, ErnieThuConfig
 from kplm.fields import Batch
-from kplm.models.encoder import Encoder, initialise
+from kplm.models.base import BaseEncoder, initialise
+from kplm.models.encoder import Encoder
 from kplm.nn.embeddings import Embeddings, bert_terms
 from kplm.nn.layer import AttentionBlock, EncoderLayer, FeedForward
 from kplm.nn.pooling import BertPooler
@@ -97,7 +98,7 @@ class KnowledgeLayer(MixLayer):
         return super().fuse(tokens, self.read_entities(entities, slots.relations), relations, slots)
 
 
-class ErnieThu(nn.Module):
+class ErnieThu(BaseEncoder):
     """BERT with a second, narrow stream of entity vectors.
 
     The last fusion's entity output feeds nothing, so those weights get no gradient; they are kept, frozen, because the
@@ -108,10 +109,10 @@ class ErnieThu(nn.Module):
 
     def __init__(self, config: ErnieThuConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config: ErnieThuConfig = config
         self.embeddings = Embeddings(bert_terms(config), config)
         self.layers = nn.ModuleList(self.kinds[kind](config) for kind in config.layer_types)
-        self.pooler: BertPooler | None = BertPooler(config)
+        self.pooler = BertPooler(config)
         self.apply(lambda module: initialise(module, config.init_std))
         self._freeze_last_entity_output()
 
@@ -122,10 +123,10 @@ class ErnieThu(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Encode a batch into token states ``[B, L, D]``; the entity stream stays inside."""
-        tokens = self.embeddings(batch)
-        for tokens, _ in self.walk(tokens, batch):
-            pass
-        return tokens
+        states = self.embeddings(batch)
+        for tokens, _ in self.walk(states, batch):
+            states = tokens
+        return states
 
     def walk(self, tokens: Tensor, batch: Batch) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield tokens ``[B, L, D]`` and entities ``[B, E, W]`` after each layer."""
@@ -133,7 +134,7 @@ class ErnieThu(nn.Module):
         relations, slots = Relations.of(visibility), _slots(batch, visibility)
         entities = batch["entity_vectors"].to(tokens.dtype)
         for layer in self.layers:
-            tokens, entities = layer.fuse(tokens, entities, relations, slots)
+            tokens, entities = layer.fuse(tokens, entities, relations, slots)  # type: ignore[operator]
             yield tokens, entities
 
     def start_from(self, encoder: Encoder) -> frozenset[str]:

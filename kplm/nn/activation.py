@@ -15,5 +15,7 @@ def activation(name: str) -> nn.Module:
     """
     known = {"gelu": nn.GELU(), "gelu_tanh": nn.GELU(approximate="tanh"), "relu": nn.ReLU(), "silu": nn.SiLU()}
     if name not in known:
-        raise KplmError(f"activation '{name}' is not known; possible are {', '.join(known)}.{did_you_mean(name, known)}")
+        raise KplmError(
+            f"activation '{name}' is not known; possible are {', '.join(known)}.{did_you_mean(name, known)}"
+        )
     return known[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -12,20 +12,7 @@ from torch import Tensor, nn
 
 from kplm.errors import KplmError, MissingFieldError, did_you_mean
 from kplm.fields import IGNORE, Batch
-from kplm.nn.embeddings import Embeddings
-from kplm.nn.pooling import BertPooler
-
-
-class Backbone(Protocol):
-    """What a term asks of an encoder; every model of this package has it."""
-
-    config: Any
-    """An :class:`kplm.config.EncoderConfig`, or the larger one of a system."""
-    embeddings: Embeddings
-    pooler: BertPooler | None
-
-    def __call__(self, batch: Batch) -> Tensor:
-        """A batch to states ``[B, L, D]``."""
+from kplm.models import BaseEncoder
 
 
 class Term(nn.Module, ABC):
@@ -43,11 +30,11 @@ class Term(nn.Module, ABC):
     """Whether it uses the encoder's pooler."""
 
     @abstractmethod
-    def build(self, encoder: Backbone) -> None:
+    def build(self, encoder: BaseEncoder) -> None:
         """Make the tensors for this encoder."""
 
     @abstractmethod
-    def forward(self, encoder: Backbone, states: Tensor, batch: Batch) -> Tensor:
+    def forward(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Tensor:
         """The loss as a scalar from states ``[B, L, D]``; 0 with a gradient when the batch has nothing to predict."""
 
 
@@ -58,11 +45,11 @@ class Objective(nn.Module, ABC):
     """Batch fields needed beside those of the encoder."""
 
     @abstractmethod
-    def build(self, encoder: Backbone) -> None:
+    def build(self, encoder: BaseEncoder) -> None:
         """Make the tensors for this encoder, and drop its pooler if nothing here uses one."""
 
     @abstractmethod
-    def forward(self, encoder: Backbone, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, encoder: BaseEncoder, batch: Batch) -> dict[str, Tensor]:
         """Scalars by name; 'loss' is the one to minimise."""
 
 
@@ -90,14 +77,14 @@ class Weighted(Objective):
         """Batch fields of all terms."""
         return frozenset(field for term in self._terms() for field in term.reads)
 
-    def build(self, encoder: Backbone) -> None:
+    def build(self, encoder: BaseEncoder) -> None:
         """Build each term; the pooler goes when none of them uses it."""
         if not any(term.pools for term in self._terms()):
             encoder.pooler = None
         for term in self._terms():
             term.build(encoder)
 
-    def forward(self, encoder: Backbone, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, encoder: BaseEncoder, batch: Batch) -> dict[str, Tensor]:
         """``{'loss': weighted sum, <term name>: its own loss, ...}``.
 
         Raises:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from kplm.config import ErnieThuConfig
+from kplm.errors import KplmError
 from kplm.fields import IGNORE, Batch
-from kplm.objectives.base import Backbone, Term, cross_entropy
+from kplm.models import BaseEncoder
+from kplm.objectives.base import Term, cross_entropy
 from kplm.objectives.transform import Transform
 
 
@@ -20,11 +23,17 @@ class EntityDenoising(Term):
     name = "entity_denoising"
     reads = frozenset({"entity_positions", "entity_labels", "candidate_vectors"})
 
-    def build(self, encoder: Backbone) -> None:
-        """A transform from the token width to the entity width."""
+    def build(self, encoder: BaseEncoder) -> None:
+        """A transform from the token width to the entity width.
+
+        Raises:
+            KplmError: the encoder has no entity stream.
+        """
+        if not isinstance(encoder.config, ErnieThuConfig):
+            raise KplmError(f"entity denoising needs a model with an entity stream, not a {type(encoder).__name__}.")
         self.transform = Transform(encoder.config, encoder.config.entity_width)
 
-    def forward(self, encoder: Backbone, states: Tensor, batch: Batch) -> Tensor:
+    def forward(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy over the candidates, averaged over the labelled slots."""
         gold, positions = batch["entity_labels"], batch["entity_positions"]  # [B, E]
         tokens = states.gather(1, positions[..., None].expand(-1, -1, states.shape[-1]))  # [B, E, D]

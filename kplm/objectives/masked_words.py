@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kplm.fields import IGNORE, Batch
-from kplm.objectives.base import Backbone, Term, cross_entropy
+from kplm.models import BaseEncoder
+from kplm.objectives.base import Term, cross_entropy
 from kplm.objectives.transform import Transform
 
 
@@ -17,18 +18,18 @@ class MaskedWords(Term):
     name = "masked_words"
     reads = frozenset({"mlm_labels"})
 
-    def build(self, encoder: Backbone) -> None:
+    def build(self, encoder: BaseEncoder) -> None:
         """A transform and one bias a word."""
         self.transform = Transform(encoder.config, encoder.config.hidden)
         self.bias = nn.Parameter(torch.zeros(encoder.config.vocab_size))
 
-    def forward(self, encoder: Backbone, states: Tensor, batch: Batch) -> Tensor:
+    def forward(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy, averaged over the hidden words; only their positions are scored."""
         gold = batch["mlm_labels"]  # [B, L]
         hidden = gold != IGNORE
         return cross_entropy(self.logits(encoder, states[hidden]), gold[hidden])
 
-    def logits(self, encoder: Backbone, states: Tensor) -> Tensor:
+    def logits(self, encoder: BaseEncoder, states: Tensor) -> Tensor:
         """Score every word of the vocabulary: ``[..., D]`` to ``[..., V]``."""
         table = encoder.embeddings.get_parameter("terms.input_ids.weight")
         return F.linear(self.transform(states), table, self.bias)

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from kplm.errors import KplmError
 from kplm.fields import Batch
-from kplm.objectives.base import Backbone, Term, cross_entropy
+from kplm.models import BaseEncoder
+from kplm.objectives.base import Term, cross_entropy
 
 
 class NextSentence(Term):
@@ -16,7 +17,7 @@ class NextSentence(Term):
     reads = frozenset({"next_sentence"})
     pools = True
 
-    def build(self, encoder: Backbone) -> None:
+    def build(self, encoder: BaseEncoder) -> None:
         """A linear map from the pooled output to two classes.
 
         Raises:
@@ -30,11 +31,11 @@ class NextSentence(Term):
         nn.init.normal_(self.output.weight, std=encoder.config.init_std)
         nn.init.zeros_(self.output.bias)
 
-    def forward(self, encoder: Backbone, states: Tensor, batch: Batch) -> Tensor:
+    def forward(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy, averaged over the labelled rows."""
         return cross_entropy(self.logits(encoder, states), batch["next_sentence"])
 
-    def logits(self, encoder: Backbone, states: Tensor) -> Tensor:
+    def logits(self, encoder: BaseEncoder, states: Tensor) -> Tensor:
         """Score both classes: ``[B, L, D]`` to ``[B, 2]``."""
         assert encoder.pooler is not None
         return self.output(encoder.pooler(states))

@@ -66,7 +66,9 @@ class Tokenizer:
         self.rust = rust
         self.rust.no_truncation()
         self.rust.no_padding()
-        self.cls, self.sep, self.pad, self.mask = (self._special(name) for name in ("[CLS]", "[SEP]", "[PAD]", "[MASK]"))
+        self.cls, self.sep, self.pad, self.mask = (
+            self._special(name) for name in ("[CLS]", "[SEP]", "[PAD]", "[MASK]")
+        )
 
     @classmethod
     def from_file(cls, path: str | Path, *, lowercase: bool = True, split_cjk: bool = True) -> Tokenizer:
@@ -128,7 +130,9 @@ class Tokenizer:
     def _special(self, name: str) -> int:
         found = self.rust.token_to_id(name)
         if found is None:
-            raise CheckpointError(f"the vocabulary has no {name}; a BERT vocabulary needs [PAD], [CLS], [SEP] and [MASK].")
+            raise CheckpointError(
+                f"the vocabulary has no {name}; a BERT vocabulary needs [PAD], [CLS], [SEP] and [MASK]."
+            )
         return found
 
 

@@ -56,7 +56,7 @@ class RandomState(Callback):
 def random_state() -> dict[str, Any]:
     """The state of Python's, NumPy's and torch's generators, in types a weights-only checkpoint may hold."""
     version, numbers, gauss = random.getstate()
-    kind, keys, *rest = np.random.get_state()  # type: ignore[misc]
+    kind, keys, *rest = np.random.get_state()  # type: ignore[misc]  # noqa: NPY002
     return {
         "python": [version, list(numbers), gauss],
         "numpy": [kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest],
@@ -70,7 +70,7 @@ def set_random_state(state: dict[str, Any]) -> None:
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
     kind, keys, *rest = state["numpy"]
-    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])
@@ -106,21 +106,30 @@ class PredictionFile(BasePredictionWriter):
         super().__init__(write_interval="epoch")
         self.path = Path(path)
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: Literal["fit", "validate", "test", "predict"] | str) -> None:
+    def setup(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        stage: Literal["fit", "validate", "test", "predict"] | str,
+    ) -> None:
         """Fail before the work, not after it, when the file cannot be written."""
         if stage == "predict":
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._part(trainer.global_rank).touch()
             except OSError as error:
-                raise KplmError(f"predictions cannot be written to {self.path}: {error}. Choose another file.") from error
+                raise KplmError(
+                    f"predictions cannot be written to {self.path}: {error}. Choose another file."
+                ) from error
 
     def write_on_epoch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, predictions: Sequence[Any], batch_indices: Sequence[Any]
     ) -> None:
         """Write this rank's part; rank 0 merges all parts by row."""
         found = [answer for batch in predictions for answer in batch]
-        self._part(trainer.global_rank).write_text("".join(f"{json.dumps(answer, ensure_ascii=False)}\n" for answer in found))
+        self._part(trainer.global_rank).write_text(
+            "".join(f"{json.dumps(answer, ensure_ascii=False)}\n" for answer in found)
+        )
         trainer.strategy.barrier()
         if trainer.global_rank == 0:
             self._merge(trainer)

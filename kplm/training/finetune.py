@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, MetricCollection
 
 from kplm.errors import KplmError, MissingFieldError
 from kplm.fields import Batch
 from kplm.heads import Head
+from kplm.models import BaseEncoder
 from kplm.spec import class_path, to_spec
 from kplm.training.optim import Optimization, parameter_groups
 
@@ -30,19 +32,20 @@ class Finetune(pl.LightningModule):
 
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: BaseEncoder,
         head: Head,
         labels: Sequence[str] = (),
-        optimization: Optimization = Optimization(),
+        optimization: Optimization = Optimization(),  # noqa: B008 (frozen)
         compile: bool = False,
     ) -> None:
         super().__init__()
         head.build(encoder, labels)
         self.encoder, self.head, self.optimization, self.compiled = encoder, head, optimization, compile
         self.text: dict[str, Any] | None = None
-        self.scores = nn.ModuleDict({f"{stage}_scores": head.metrics() for stage in ("val", "test")})
-        self.losses = nn.ModuleDict({f"{stage}_loss": MeanMetric() for stage in ("val", "test")})
-        self.save_hyperparameters(ignore=["encoder", "head"])
+        self.val_scores, self.test_scores = head.metrics(), head.metrics()
+        self.val_loss, self.test_loss = MeanMetric(), MeanMetric()
+        self.save_hyperparameters(ignore=["encoder", "head", "optimization"])
+        self.save_hyperparameters({"optimization": asdict(optimization)})  # plain values, so that weights-only loading works
 
     @property
     def reads(self) -> dict[str, frozenset[str]]:
@@ -75,7 +78,7 @@ class Finetune(pl.LightningModule):
             KplmError: the loss is not finite.
         """
         loss = self.head.loss(self(batch), batch)
-        if index % self.trainer.log_every_n_steps == 0 and not torch.isfinite(loss):
+        if index % self._log_every == 0 and not torch.isfinite(loss):
             raise KplmError(
                 f"the training loss is {loss.item()} at step {self.global_step}. Lower model.optimization.lr, or set "
                 f"trainer.gradient_clip_val."
@@ -85,19 +88,19 @@ class Finetune(pl.LightningModule):
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Update the validation scores."""
-        self._evaluate("val", batch)
+        self._evaluate(batch, self.val_loss, self.val_scores)
 
     def test_step(self, batch: Batch, index: int) -> None:
         """Update the test scores."""
-        self._evaluate("test", batch)
+        self._evaluate(batch, self.test_loss, self.test_scores)
 
     def on_validation_epoch_end(self) -> None:
         """Log and reset the validation scores, summed over all ranks."""
-        self._report("val")
+        self._report("val", self.val_loss, self.val_scores)
 
     def on_test_epoch_end(self) -> None:
         """Log and reset the test scores, summed over all ranks."""
-        self._report("test")
+        self._report("test", self.test_loss, self.test_scores)
 
     def predict_step(self, batch: Batch, index: int) -> list[tuple[int, dict[str, Any]]]:
         """``(row, answer)`` for each row of the batch."""
@@ -115,13 +118,17 @@ class Finetune(pl.LightningModule):
             nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
     @property
+    def _log_every(self) -> int:
+        return max(1, self.trainer.log_every_n_steps)  # type: ignore[attr-defined]
+
+    @property
     def _fused(self) -> bool:
         """Whether the fused kernel may be used: not with loss scaling, not with parameters sharded by FSDP."""
         return self.trainer.precision != "16-mixed" and "FSDP" not in type(self.trainer.strategy).__name__
 
     def configure_optimizers(self) -> Any:
         """AdamW with warm-up; the schedule spans ``trainer.estimated_stepping_batches``."""
-        fresh = ["head.", *(f"encoder.{name}" for name in getattr(self.encoder, "fresh", ()))]
+        fresh = ["head.", *(f"encoder.{name}" for name in self.encoder.fresh)]
         groups = parameter_groups(self, fresh, self.optimization)
         return self.optimization.build(groups, int(self.trainer.estimated_stepping_batches), self._fused)
 
@@ -139,14 +146,14 @@ class Finetune(pl.LightningModule):
             "text": module.describe() if module is not None else self.text,
         }
 
-    def _evaluate(self, stage: str, batch: Batch) -> None:
+    def _evaluate(self, batch: Batch, loss: MeanMetric, scores: MetricCollection) -> None:
         logits = self(batch)
-        self.losses[f"{stage}_loss"].update(self.head.loss(logits, batch), len(batch["input_ids"]))
-        self.head.score(self.scores[f"{stage}_scores"], logits, batch)
+        loss.update(self.head.loss(logits, batch), len(batch["input_ids"]))
+        self.head.score(scores, logits, batch)
 
-    def _report(self, stage: str) -> None:
-        loss, scores = self.losses[f"{stage}_loss"], self.scores[f"{stage}_scores"]
+    def _report(self, stage: str, loss: MeanMetric, scores: MetricCollection) -> None:
         self.log(f"{stage}/loss", loss.compute(), prog_bar=True)
         for i, (name, value) in enumerate(scores.compute().items()):
             self.log(f"{stage}/{name}", value, prog_bar=i == 0)
-        loss.reset(), scores.reset()
+        loss.reset()
+        scores.reset()

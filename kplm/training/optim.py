@@ -37,8 +37,13 @@ class Optimization:
             steps: optimizer steps of the whole run.
             fused: update all weights in one kernel.
         """
-        optimizer = optim.AdamW(groups, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=fused)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._schedule(optimizer, steps), "interval": "step"}}
+        optimizer = optim.AdamW(
+            groups, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=fused
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self._schedule(optimizer, steps), "interval": "step"},
+        }
 
     def _schedule(self, optimizer: optim.Optimizer, steps: int) -> LRScheduler:
         rise = max(1, round(self.warmup * steps))

@@ -171,7 +171,7 @@ def test_damaged_aliases_are_named(tmp_path):
 
 def test_nothing_to_link_and_unknown_rules_are_refused():
     with pytest.raises(KgError, match="no usable alias"):
-        Linker([Alias("a", "the")])
+        Linker([Alias("a", "the"), Alias("b", "al"), Alias("c", "1984"), Alias("d", "Q")])
     with pytest.raises(KgError, match=r"no case rule 'smrt'. Did you mean 'smart'"):
         Linker.from_store(STORE, case="smrt")
     with pytest.raises(KgError, match="between 0 and 1; got 2"):

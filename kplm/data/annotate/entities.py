@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from kg import EntityTable, Linker
-from kplm.data.annotate.base import Annotator
+from kplm.data.annotate.base import Annotator, Knowledge
 from kplm.data.example import Example, Link
 from kplm.text import Tokens
 from kplm.text.tokenizer import Ints
@@ -44,12 +44,18 @@ class Entities(Annotator):
         relink: bool = False,
     ) -> None:
         super().__init__()
-        self.init_args = {"table": table, "graph": graph, "threshold": threshold, "mentions": mentions, "relink": relink}
+        self.init_args = {
+            "table": table,
+            "graph": graph,
+            "threshold": threshold,
+            "mentions": mentions,
+            "relink": relink,
+        }
         self.graph, self.threshold, self.mentions, self.relink = graph, threshold, mentions, relink
         self.table = EntityTable.open(table)
         self._source = self.table
 
-    def switch(self, knowledge: str) -> None:
+    def switch(self, knowledge: Knowledge) -> None:
         """'off' leaves only the sentence slot; 'shuffled' gives every entity the vector of another."""
         self.knowledge = knowledge
         self.table = self._source.shuffled(seed=0) if knowledge == "shuffled" else self._source
@@ -65,14 +71,18 @@ class Entities(Annotator):
         texts = self.linker.link_many([examples[i].text for i in wanted])
         pairs = self.linker.link_many([examples[i].pair or "" for i in wanted])
         for i, *parts in zip(wanted, texts, pairs):
-            links = tuple(Link(x.start, x.end, x.entity, x.score, part) for part, some in enumerate(parts) for x in some)
+            links = tuple(
+                Link(x.start, x.end, x.entity, x.score, part) for part, some in enumerate(parts) for x in some
+            )
             found[i] = replace(examples[i], links=links)
         return found
 
     def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
         """Slot 0 is [CLS] with the zero vector, a learned sentence entity; then one slot a linked token, the last link winning."""
         at = {0: ZERO}
-        links = [link for link in example.links or () if link.score > self.threshold and self._starts_word(example, link)]
+        links = [
+            link for link in example.links or () if link.score > self.threshold and self._starts_word(example, link)
+        ]
         rows = self.table.rows([link.entity for link in links]) if links else ()
         for part in (0, 1):
             own = [(link, row) for link, row in zip(links, rows) if link.part == part and row >= 0]

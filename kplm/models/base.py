@@ -1,0 +1,40 @@
+"""What heads, objectives and training may expect of any model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from kplm.config import EncoderConfig
+from kplm.fields import Batch
+from kplm.nn.embeddings import Embeddings
+from kplm.nn.pooling import BertPooler
+
+
+class BaseEncoder(nn.Module, ABC):
+    """A batch in, token states out."""
+
+    config: EncoderConfig
+    embeddings: Embeddings
+    pooler: BertPooler | None
+    """BERT's pooler; a head that does not read it sets it to None, so that no weight stays without a gradient."""
+    fresh: tuple[str, ...] = ()
+    """Names of the weights that started at random although others were loaded; they may learn at a rate of their own."""
+
+    @property
+    @abstractmethod
+    def reads(self) -> frozenset[str]:
+        """Names of the batch fields the forward pass needs."""
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Tensor:
+        """Encode a batch into token states ``[B, L, D]`` float."""
+
+
+def initialise(module: nn.Module, std: float) -> None:
+    """BERT's initialisation: weights N(0, std), biases 0, LayerNorm (1, 0)."""
+    if isinstance(module, (nn.Linear, nn.Embedding)):
+        nn.init.normal_(module.weight, std=std)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,122 @@
+"""A tiny random BERT, a tiny entity table and made-up data: what most tests stand on."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import string
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+from safetensors.torch import save_file
+
+from kg import EntityTable
+from kplm.config import EncoderConfig, ErnieThuConfig
+from kplm.convert.bert import encoder_to_hf
+from kplm.models import Encoder, ErnieThu
+from kplm.text import Tokenizer
+
+torch.set_num_threads(1)
+settings.register_profile("kplm", deadline=None, derandomize=True, database=None, max_examples=60)
+settings.load_profile("kplm")
+
+SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+WORDS = ("good", "bad", "fine", "poor", "rome", "paris", "lives", "in", "the", "of", "was", "river")
+SIGNS = (*string.digits, *".,;:!?()#$'\"-", "。")
+VOCABULARY = (*SPECIALS, *string.ascii_lowercase, *(f"##{c}" for c in string.ascii_lowercase), *SIGNS, *WORDS)
+SIZES = {
+    "vocab_size": len(VOCABULARY),
+    "hidden": 32,
+    "layers": 2,
+    "heads": 4,
+    "ffn": 48,
+    "positions": 160,
+    "init_std": 0.1,
+}
+ENTITIES = ("Q1", "Q2", "Q3", "Q4", "Q5", "Q6")
+WIDTH = 12
+
+
+def tiny_encoder(seed: int = 0, **changes: Any) -> Encoder:
+    """A random encoder; equal seeds give equal weights."""
+    torch.manual_seed(seed)
+    return Encoder(EncoderConfig(**{**SIZES, **changes}))
+
+
+def tiny_ernie(seed: int = 0, layer_types: tuple[str, ...] = ("sim", "mix", "norm"), **changes: Any) -> ErnieThu:
+    """A random ERNIE-THU; equal seeds give equal weights."""
+    torch.manual_seed(seed)
+    sizes = {**SIZES, "layers": len(layer_types), **changes}
+    return ErnieThu(ErnieThuConfig(**sizes, layer_types=layer_types, entity_width=WIDTH, entity_heads=2))
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """JSON lines."""
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def class_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Texts of 2 to 14 words whose first word, a marked and linked mention, decides the label."""
+    choose = random.Random(seed)
+    rows = []
+    for i in range(count):
+        first = choose.choice(("rome", "paris"))
+        text = " ".join([first, *choose.choices(WORDS, k=choose.randint(1, 13))])
+        label, entity = ("it", "Q1") if first == "rome" else ("fr", "Q2")
+        rows.append(
+            {
+                "id": f"r{i}",
+                "text": text,
+                "mention": [0, len(first)],
+                "links": [[0, len(first), entity]],
+                "label": label,
+            }
+        )
+    return rows
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as Hugging Face writes BERT: config.json, model.safetensors, vocab.txt."""
+    folder = tmp_path_factory.mktemp("tiny") / "bert"
+    folder.mkdir()
+    config, state = encoder_to_hf(tiny_encoder())
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file({name: value.contiguous() for name, value in state.items()}, folder / "model.safetensors")
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in VOCABULARY), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tiny_bert: Path) -> Tokenizer:
+    """The tiny model's tokenizer."""
+    return Tokenizer.from_file(tiny_bert)
+
+
+@pytest.fixture(scope="session")
+def tiny_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an entity table, six entities of width 12."""
+    folder = tmp_path_factory.mktemp("tiny") / "table"
+    vectors = np.random.default_rng(0).normal(size=(len(ENTITIES), WIDTH)).astype(np.float32)
+    EntityTable.write(folder, ENTITIES, vectors)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def class_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Training (40 rows) and validation (37 rows) file of a two-class task."""
+    folder = tmp_path_factory.mktemp("files")
+    counts = {"train": 40, "val": 37}
+    return {
+        name: str(write_rows(folder / f"{name}.jsonl", class_rows(n, seed=n))) for name, n in counts.items()
+    }

@@ -1,0 +1,95 @@
+"""Runs that tests start as processes of their own: one that is killed, and one that is a rank of several."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+
+from kplm.data.annotate import Entities
+from kplm.data.module import TextData
+from kplm.data.sources import JsonLines
+from kplm.heads import Classify
+from kplm.nn.pooling import Marked
+from kplm.training import Finetune, Optimization
+from kplm.training.callbacks import PredictionFile, RandomState
+from tests.conftest import tiny_ernie
+
+
+class LossFile(Callback):
+    """Every step's loss to the last bit, in a file; optionally the process dies after a step, as on a power cut."""
+
+    def __init__(self, path: Path, die_after: int | None = None) -> None:
+        self.path, self.die_after = path, die_after
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        """Write the step, its rows and its loss."""
+        outputs, batch = args[1], args[2]
+        with self.path.open("a") as file:
+            file.write(f"{trainer.global_step} {batch['row'].tolist()} {outputs['loss'].item().hex()}\n")
+        if trainer.global_step == self.die_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def data(files: dict[str, str], tokenizer: str, table: str, **options: Any) -> TextData:
+    """Two classes, markers and entities."""
+    return TextData(
+        JsonLines(),
+        tokenizer,
+        annotators=[Entities(table)],
+        markers={"mention": "$"},
+        **{"batch_rows": 4, "max_length": 64, **files, **options},
+    )
+
+
+def model(dropout: float = 0.1) -> Finetune:
+    """ERNIE-THU with dropout, a class for each of the two answers."""
+    encoder = tiny_ernie(dropout=dropout, attention_dropout=dropout)
+    return Finetune(encoder, Classify(Marked(1)), ["fr", "it"], Optimization(lr=1e-3, fresh_lr=1e-2))
+
+
+def trainer(folder: Path, callbacks: list[Callback], **options: Any) -> pl.Trainer:
+    """A quiet trainer that shares no rows out itself."""
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    defaults: dict[str, Any] = {"use_distributed_sampler": False, "accelerator": "cpu", "max_epochs": 2, **quiet}
+    return pl.Trainer(default_root_dir=folder, callbacks=callbacks, **{**defaults, **options})
+
+
+def fit(folder: Path, task: TextData, die_after: int | None = None, resume: str | None = None) -> Path:
+    """Two epochs of ten steps with a checkpoint every three steps; returns the file of losses."""
+    pl.seed_everything(7, verbose=False)
+    saved = ModelCheckpoint(folder, filename="{step}", every_n_train_steps=3, save_top_k=-1)
+    losses = folder / "losses.txt"
+    callbacks = [RandomState(), LossFile(losses, die_after), saved]
+    trainer(folder, callbacks).fit(model(), datamodule=task, ckpt_path=resume, weights_only=True)
+    return losses
+
+
+def killed(folder: Path, die_after: int, **options: Any) -> None:
+    """The run that dies."""
+    fit(folder, data(**options), die_after)
+
+
+def rank(folder: Path, checkpoint: str, **options: Any) -> None:
+    """One of several processes: trains a little, scores a checkpoint, answers a file."""
+    task, own = data(**options), model()
+    one = trainer(folder, [RandomState()], strategy="ddp", devices=2, max_steps=3, enable_checkpointing=False)
+    one.fit(own, datamodule=task)
+    two = trainer(folder, [PredictionFile(str(folder / "answers.jsonl"))], strategy="ddp", devices=2)
+    two.validate(own, datamodule=task, ckpt_path=checkpoint, weights_only=True, verbose=False)
+    scores = {name: float(value) for name, value in two.callback_metrics.items()}
+    two.predict(own, datamodule=task, return_predictions=False)
+    (folder / f"scores_{two.global_rank}.json").write_text(json.dumps(scores))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    name, arguments = sys.argv[1], json.loads(sys.argv[2])
+    {"killed": killed, "rank": rank}[name](Path(arguments.pop("folder")), **arguments)
