@@ -1,4 +1,4 @@
-"""What ``kplm kg`` does: ``train``, ``link``, ``info``. Plain functions, exposed by the command line."""
+"""What ``kplm kg`` does: ``train``, ``link``, ``save``, ``info``. Plain functions, exposed by the command line."""
 
 from __future__ import annotations
 
@@ -125,6 +125,20 @@ def link(
             counts["links"] += len(row["links"])
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     print(json.dumps({"out": out, **counts, "bad_lines": len(bad.seen)}))
+
+
+def save(graph: str, out: str, names: str | None = None, max_bad: int = 10) -> None:
+    """Put a graph and its names into one folder that opens at once, wherever they came from.
+
+    Args:
+        graph: as for train.
+        out: the folder to write, whole or not at all.
+        names: a file of labels and aliases besides those of the graph.
+        max_bad: so many bad lines are passed over with a warning, one more is an error.
+    """
+    store = TripleStore.open(graph, names, max_bad)
+    store.save(out)
+    print(json.dumps({"out": out, "triples": len(store), "entities": len(store.entities), "named": len(store.named)}))
 
 
 def info(graph: str, names: str | None = None, max_bad: int = 10) -> None:

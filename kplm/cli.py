@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any
 
 from kplm.errors import KplmError
@@ -22,13 +23,15 @@ train and use models (every option can stand in a YAML file given with -c):
   compare    does the knowledge help?      kplm compare -c CONFIG --knowledge on,off,shuffled --seeds 3
 
 graphs, checkpoints:
-  kg         train, link, info:            kplm kg train GRAPH --out TABLE
+  kg         train, link, save, info:           kplm kg train GRAPH --out TABLE
   convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST
   export     checkpoint to a model folder: kplm export FILE.ckpt FOLDER
 
 Each command explains itself with --help. --debug shows the full traceback of an error."""
 
 FORWARDED = ("--trainer", "--model", "--data")
+NOISE = (".*does not have many workers.*", ".*set_vital.*", ".*isinstance.treespec.*", ".*Checkpoint directory.*", ".*args parameter.*")
+"""Warnings of the libraries below that a user can do nothing about."""
 LIGHTNING = ("fit", "validate", "test", "predict")
 
 
@@ -75,7 +78,7 @@ def _run(words: list[str]) -> int:
     if command == "kg":
         from kg import commands
 
-        return _choose("kg", {"train": commands.train, "link": commands.link, "info": commands.info}, rest)
+        return _choose("kg", {"train": commands.train, "link": commands.link, "save": commands.save, "info": commands.info}, rest)
     if command == "convert":
         return _choose("convert", {"ernie-thu": _convert_ernie_thu}, rest)
     if command == "compare":
@@ -98,8 +101,9 @@ def lightning(args: Sequence[str], run: bool = True) -> Any:
 
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    for message in (".*does not have many workers.*", ".*litlogger.*", ".*Checkpoint directory.*"):
+    for message in NOISE:
         warnings.filterwarnings("ignore", message=message)
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_tips)
 
     class CLI(LightningCLI):
         """Classes are known before weights: the label names go from the data to the model."""
@@ -121,6 +125,10 @@ def lightning(args: Sequence[str], run: bool = True) -> Any:
     )
 
 
+def _no_tips(record: logging.LogRecord) -> bool:
+    return "Tip:" not in record.getMessage()
+
+
 def _labels(data: Any) -> list[str]:
     return list(getattr(data, "label_names", ()))
 
@@ -138,8 +146,27 @@ def _choose(group: str, commands: dict[str, Callable[..., Any]], rest: list[str]
 def _call(name: str, function: Callable[..., Any], args: list[str], positional: bool = True) -> int:
     from jsonargparse import auto_cli
 
-    result = auto_cli(function, args=args, as_positional=positional, prog=f"kplm {name}")
+    words = _by_place(function, args) if positional else args
+    result = auto_cli(function, args=words, as_positional=positional, prog=f"kplm {name}")
     return result if isinstance(result, int) else 0
+
+
+def _by_place(function: Callable[..., Any], args: list[str]) -> list[str]:
+    """Required arguments may also be given by name (``--out DIR``), and a config as ``-c``."""
+    places = signature(function).parameters.items()
+    required = [name for name, one in places if one.default is one.empty and one.kind is not one.KEYWORD_ONLY]
+    named: dict[str, str] = {}
+    rest: list[str] = []
+    words = iter(args)
+    for word in words:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if word.startswith("--") and name in required:
+            named[name] = value if equals else next(words, "")
+        else:
+            rest.append("--config" if word == "-c" else word)
+    first = next((i for i, name in enumerate(required) if name not in named), len(required))
+    before = [named[name] for name in required[:first]]
+    return [*before, *rest, *(named[name] for name in required[first:] if name in named)]
 
 
 def _compare(function: Callable[..., Any], args: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import os
 from collections.abc import Sequence
@@ -150,8 +151,7 @@ def plot(values: dict[str, list[float]], metric: str, path: Path) -> None:
         axes.bar(x, 100 * found.mean, yerr=half, capsize=5, width=0.6, color=f"C{x}", alpha=0.75)
         axes.scatter([x] * len(own), [100 * value for value in own], color="black", s=14, zorder=3)
         axes.annotate(f"{100 * found.mean:.1f}", (x, 100 * found.mean), xytext=(14, 4), textcoords="offset points")
-    lowest = min(min(own) for own in values.values())
-    axes.set_ylim(max(0, 100 * lowest - 15), min(103, 100 * max(max(own) for own in values.values()) + 8))
+    axes.set_ylim(0, 108)
     axes.set_xticks(range(len(values)), list(values))
     axes.set_ylabel(f"{metric}, %")
     axes.spines[["top", "right"]].set_visible(False)
@@ -173,6 +173,7 @@ def _run_all(arms: dict[str, list[str]], seeds: int, results: Results, folder: P
 def _run(args: list[str], seed: int, folder: Path) -> Any:
     from kplm.cli import lightning
 
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     own = [
         "--seed_everything",
         str(seed),

@@ -242,6 +242,8 @@ def _grow(start: Encoder, layer_types: tuple[str, ...], width: int, heads: int, 
 
 def _with_dropout(encoder: Encoder, dropout: float) -> Encoder:
     again = Encoder(replace(encoder.config, dropout=dropout, attention_dropout=dropout))
+    if encoder.pooler is None:
+        again.pooler = None
     again.load_state_dict(encoder.state_dict())
     again.fresh = encoder.fresh
     return again
@@ -271,6 +273,13 @@ def _load(model: nn.Module, state: dict[str, torch.Tensor], wanted: set[str], wh
             f"{where} does not fit its own config: {len(missing)} keys are missing {missing[:5]}, {len(unexpected)} are not "
             f"expected {unexpected[:5]}. Was config.json edited, or the file cut short?"
         )
+    expected = model.state_dict()
+    for name, value in state.items():
+        if value.shape != expected[name].shape:
+            raise CheckpointError(
+                f"{where} does not fit its own config: {name} has the shape {list(value.shape)}, the config asks for "
+                f"{list(expected[name].shape)}. Was config.json edited, or another file copied here?"
+            )
     model.load_state_dict(state, strict=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -120,4 +121,5 @@ def predict_file(predictor: Predictor, source: str | Path, target: str | Path, c
     except OSError as error:
         raise KplmError(f"{target} cannot be written: {error}. Choose another file.") from error
     finally:
-        building.unlink(missing_ok=True)
+        with suppress(OSError):
+            building.unlink()

@@ -117,6 +117,4 @@ def class_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Training (40 rows) and validation (37 rows) file of a two-class task."""
     folder = tmp_path_factory.mktemp("files")
     counts = {"train": 40, "val": 37}
-    return {
-        name: str(write_rows(folder / f"{name}.jsonl", class_rows(n, seed=n))) for name, n in counts.items()
-    }
+    return {name: str(write_rows(folder / f"{name}.jsonl", class_rows(n, seed=n))) for name, n in counts.items()}

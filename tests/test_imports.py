@@ -17,7 +17,7 @@ MODEL_SIDE = BASE | {"nn", "models", "objectives", "heads"}
 DATA_SIDE = BASE | {"text", "masking"}
 EVERYTHING = MODEL_SIDE | DATA_SIDE | {"convert", "data", "training", "hub", "predict", "compare", "cli", "demo"}
 MAY_IMPORT: dict[str, set[str]] = {
-    **{name: BASE for name in BASE},
+    **dict.fromkeys(BASE, BASE),
     "nn": BASE,
     "models": BASE | {"nn"},
     "objectives": BASE | {"nn", "models"},

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytorch_lightning as pl
+import torch
 from torch.utils.data import DataLoader, Dataset
 from torchdata.stateful_dataloader import StatefulDataLoader
 
@@ -92,6 +93,8 @@ class TextData(pl.LightningDataModule):
         for annotator in self.text.annotators:
             annotator.switch(knowledge)
         self._rows: dict[str, Rows] = {}
+        self._loader: StatefulDataLoader | None = None
+        self._resume: dict[str, Any] | None = None
 
     @cached_property
     def label_names(self) -> tuple[str, ...]:
@@ -133,13 +136,30 @@ class TextData(pl.LightningDataModule):
         """Batches by length whose order depends on ``seed`` and epoch alone; stops and resumes at any batch."""
         rows, (rank, ranks) = self._rows["train"], self._ranks()
         batches = LengthBatches(rows.lengths, self.batch_tokens, self.batch_rows, self.seed, rank, ranks)
-        return StatefulDataLoader(
+        self._loader = StatefulDataLoader(
             rows,
             batch_sampler=batches,
             collate_fn=self.collator,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
+            generator=torch.Generator(),  # leaves the global one alone, which exact resume restores
         )
+        if self._resume is not None:
+            self._loader.load_state_dict(self._resume)
+            self._resume = None
+        return self._loader
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the training batches are, for the checkpoint."""
+        return {} if self._loader is None else {"train": self._loader.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Train on from the batch after the checkpoint.
+
+        Lightning restores loaders too, but not those it opened before to count the steps of the learning rate's schedule.
+        """
+        if self.trainer is not None and self.trainer.state.fn == "fit":
+            self._resume = state_dict.get("train")
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
         """Every row once over all ranks; no loader where no file is given."""
@@ -178,7 +198,13 @@ class TextData(pl.LightningDataModule):
         if len(rows) < ranks:
             raise DataError(f"{self.files[name]} has {len(rows)} examples for {ranks} processes; use fewer processes.")
         share = OwnShare(rows.lengths, 2 * self.batch_tokens, 2 * self.batch_rows, rank, ranks)
-        return DataLoader(rows, batch_sampler=share, collate_fn=self.collator, num_workers=self.workers)
+        return DataLoader(
+            rows,
+            batch_sampler=share,
+            collate_fn=self.collator,
+            num_workers=self.workers,
+            generator=torch.Generator(),
+        )
 
     def _ranks(self) -> tuple[int, int]:
         if self.trainer is None or self.trainer.world_size == 1:

@@ -50,7 +50,7 @@ and none of the {len({q.entity for q in self.test})} entities of the test senten
 remembers of a name; ERNIE-THU also reads the entity's vector, trained on {len(self.store.triples):,} triples.</p>
 {_table(self.scores)}
 <p><small>{len(self.train):,} training and {len(self.test):,} test sentences; always answering the most frequent continent gives
-{majority:.1%}. 'shuffled' gives every entity the vector of another: right shape, wrong facts. 'off' withholds the vectors.
+{majority:.1%}. 'shuffled' gives every entity the vector of another: right shape, wrong facts.
 'control' is BERT from the same weights.</small></p>
 {_image(self.plot.read_bytes(), "scores")}
 <h2>What the vectors know</h2>

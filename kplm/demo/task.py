@@ -107,7 +107,7 @@ class World:
 
 
 def split(
-    store: TripleStore, each: int = 3, held_out: float = 0.4, seed: int = 0
+    store: TripleStore, each: int = 2, held_out: float = 0.4, seed: int = 0
 ) -> tuple[list[Question], list[Question]]:
     """Training and test questions about disjoint entities.
 

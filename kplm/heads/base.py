@@ -34,11 +34,16 @@ class Head(nn.Module, ABC):
         """Make the tensors for this encoder and these classes, and drop the encoder's pooler if this head reads none.
 
         Raises:
-            KplmError: there are no classes.
+            KplmError: there are fewer than two classes.
         """
         if not names:
             raise KplmError(
                 f"{type(self).__name__} has no classes: the training data carries no labels, and data.labels is empty."
+            )
+        if len(names) == 1:
+            raise KplmError(
+                f"{type(self).__name__} has only the class '{names[0]}', so there is nothing to tell apart. "
+                f"Name all classes in data.labels, or check the training data."
             )
         self.names = tuple(names)
 

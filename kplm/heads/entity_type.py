@@ -43,7 +43,7 @@ class EntityType(PooledHead):
         return MetricCollection(
             {
                 "strict": MultilabelExactMatch(classes),
-                "f1_macro_loose": LooseMacro(classes),
+                "f1_macro_loose": LooseMacro(),
                 "f1_micro_loose": MultilabelF1Score(classes, average="micro"),
             },
             compute_groups=False,

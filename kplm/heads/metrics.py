@@ -1,4 +1,4 @@
-"""Published scores put together from torchmetrics' counts; they stay exact over any number of ranks."""
+"""Published scores as torchmetrics; they stay exact over any number of ranks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torchmetrics import Metric
-from torchmetrics.classification import MulticlassStatScores, MultilabelStatScores
+from torchmetrics.classification import MulticlassStatScores
 
 from kplm.fields import IGNORE
 
@@ -49,20 +49,16 @@ class LooseMacro(Metric):
     recall: Tensor
     rows: Tensor
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.counts = MultilabelStatScores(classes, average="micro", multidim_average="samplewise")
         for name in ("precision", "recall", "rows"):
             self.add_state(name, torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, predicted: Tensor, gold: Tensor) -> None:
         """``[B, C]`` 0/1 each."""
-        if not len(gold):
-            return
-        counts = self.counts(predicted[..., None], gold[..., None])  # [B, 5]
-        tp, fp, _, fn, _ = counts.double().unbind(-1)
-        self.precision += (tp / (tp + fp).clamp(min=1)).sum()
-        self.recall += (tp / (tp + fn).clamp(min=1)).sum()
+        hits = (predicted * gold).sum(-1).double()  # [B]
+        self.precision += (hits / predicted.sum(-1).clamp(min=1)).sum()
+        self.recall += (hits / gold.sum(-1).clamp(min=1)).sum()
         self.rows += len(gold)
 
     def compute(self) -> Tensor:

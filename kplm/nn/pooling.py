@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kplm.config import EncoderConfig
+from kplm.errors import KplmError
 from kplm.fields import Batch
 
 
@@ -67,6 +68,16 @@ class Marked(Pooling):
         self.init_args = {"marks": marks}
 
     def __call__(self, states: Tensor, batch: Batch) -> Tensor:
-        """``[B, L, D]`` to ``[B, M * D]``."""
+        """``[B, L, D]`` to ``[B, M * D]``.
+
+        Raises:
+            KplmError: the texts carry another number of marks.
+        """
+        found = batch["mark_positions"].shape[1]
+        if found != self.vectors:
+            raise KplmError(
+                f"Marked reads {self.vectors} marks a text, but the data marks {found}. "
+                f"Set model.head.init_args.pool.init_args.marks to {found}, or mark other spans in the data."
+            )
         index = batch["mark_positions"][..., None].expand(-1, -1, states.shape[-1])  # [B, M, D]
         return states.gather(1, index).flatten(1)

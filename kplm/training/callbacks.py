@@ -42,6 +42,13 @@ class RandomState(Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Restore this rank's state once, just before the first batch."""
+        self._restore(trainer)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        """The same in the middle of an epoch, where Lightning announces no start of an epoch."""
+        self._restore(trainer)
+
+    def _restore(self, trainer: pl.Trainer) -> None:
         if self._restored is None:
             return
         if len(self._restored) != trainer.world_size:

@@ -45,7 +45,7 @@ class Finetune(pl.LightningModule):
         self.val_scores, self.test_scores = head.metrics(), head.metrics()
         self.val_loss, self.test_loss = MeanMetric(), MeanMetric()
         self.save_hyperparameters(ignore=["encoder", "head", "optimization"])
-        self.save_hyperparameters({"optimization": asdict(optimization)})  # plain values, so that weights-only loading works
+        self.save_hyperparameters({"optimization": asdict(optimization)})  # plain values: loading runs no code
 
     @property
     def reads(self) -> dict[str, frozenset[str]]:

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from kg import KgError, Linker, TripleStore
-from kg.commands import info, link, train
+from kg.commands import info, link, save, train
 from kg.recipe import Recipe
 
 TRIPLES = "paris\tcapital_of\tfrance\nberlin\tcapital_of\tgermany\n"
@@ -86,3 +86,13 @@ def test_train_has_the_settings_and_defaults_of_a_recipe(graph, tmp_path, capsys
     }
     train(graph, str(tmp_path / "table"), dim=4, epochs=1, valid_fraction=0.0)
     assert json.loads(capsys.readouterr().out)["entities"] == 4
+
+
+def test_save_writes_a_graph_with_the_names_of_another_file(graph, tmp_path):
+    names = tmp_path / "names.tsv"
+    names.write_text("id\tlabel\taliases\nfrance\tFrance\tFrench Republic\n")
+    save(graph, str(tmp_path / "saved"), names=str(names))
+    found = TripleStore.open(tmp_path / "saved")
+    assert len(found) == 2
+    assert found.name("france").aliases == ("French Republic",)
+    assert found.label("paris") == "Paris"

@@ -59,4 +59,6 @@ def test_pairs_are_cut_longest_first_and_from_the_end(left: int, right: int, len
     assert len(one.ids) + len(two.ids) == min(left + right, room)
     if left + right > room:
         longer, shorter = max(len(one.ids), len(two.ids)), min(len(one.ids), len(two.ids))
-        assert longer - shorter <= 1 or shorter == min(left, right), "the shorter text loses nothing before they are even"
+        assert longer - shorter <= 1 or shorter == min(left, right), (
+            "the shorter text loses nothing before they are even"
+        )

@@ -63,9 +63,9 @@ def trainer(folder: Path, callbacks: list[Callback], **options: Any) -> pl.Train
 
 
 def fit(folder: Path, task: TextData, die_after: int | None = None, resume: str | None = None) -> Path:
-    """Two epochs of ten steps with a checkpoint every three steps; returns the file of losses."""
+    """Two epochs of ten steps with a checkpoint every two steps; returns the file of losses."""
     pl.seed_everything(7, verbose=False)
-    saved = ModelCheckpoint(folder, filename="{step}", every_n_train_steps=3, save_top_k=-1)
+    saved = ModelCheckpoint(folder, filename="{step}", every_n_train_steps=2, save_top_k=-1)
     losses = folder / "losses.txt"
     callbacks = [RandomState(), LossFile(losses, die_after), saved]
     trainer(folder, callbacks).fit(model(), datamodule=task, ckpt_path=resume, weights_only=True)

@@ -64,7 +64,9 @@ def test_two_ranks_give_the_scores_and_the_answers_of_one_on_an_odd_number_of_ro
         assert got["val/loss"] == pytest.approx(want["val/loss"], abs=1e-6)
     assert want.keys() >= {"val/accuracy", "val/loss"}
 
-    mine, theirs = ([json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()] for folder in (both, alone))
+    mine, theirs = (
+        [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()] for folder in (both, alone)
+    )
     assert [row["id"] for row in mine] == [f"r{i}" for i in range(37)]
     assert [(row["text"], row["label"]) for row in mine] == [(row["text"], row["label"]) for row in theirs]
     assert sorted(path.name for path in both.iterdir()) == ["answers.jsonl", "scores_0.json", "scores_1.json"]

@@ -1,0 +1,181 @@
+"""Every shipped YAML file takes a real step on made-up data of the format it names; new files are covered by being there."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from kg import EntityTable
+from kg.recipe import Recipe
+from kplm.cli import main
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "lightning_configs").rglob("*.yaml"))
+RUNS = [path for path in FILES if "model" in (yaml.safe_load(path.read_text()) or {}) and path.parent.name != "kg"]
+GRAPHS = [path for path in FILES if path.parent.name == "kg"]
+RELATIONS = ("Other", "Cause(e1,e2)", "Cause(e2,e1)")
+
+
+def json_rows(args: dict[str, Any]) -> str:
+    marks = {"mention": [0, 4], "head": [0, 4], "tail": [12, 17]}
+    fields = {"text": "rome was in paris", **{role: marks[role] for role in args["markers"]}}
+    rows = [{**fields, "label": f"c{i % 2}", "labels": [f"c{i % 2}"]} for i in range(6)]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def fewrel(args: dict[str, Any]) -> str:
+    tokens, head, tail = ["rome", "was", "in", "paris"], ["rome", "Q1", [[0]]], ["paris", "Q2", [[3]]]
+    rows = [{"tokens": tokens, "h": head, "t": tail, "relation": RELATIONS[i % 3]} for i in range(6)]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def typing(args: dict[str, Any]) -> str:
+    row = {"tokens": ["rome", "was", "big"], "start": 0, "end": 1, "qid": "Q1"}
+    return "".join(json.dumps({**row, "labels": [f"t{i % 3}"]}) + "\n" for i in range(6))
+
+
+def ufet(args: dict[str, Any]) -> str:
+    row = {"left_context_token": ["in"], "mention_span": "rome", "right_context_token": ["was"]}
+    return "".join(json.dumps({**row, args.get("labels", "labels"): [f"t{i % 3}"]}) + "\n" for i in range(6))
+
+
+def tsv(args: dict[str, Any]) -> str:
+    names = [args.get("text", "sentence"), args.get("pair"), args.get("label", "label")]
+    columns, between = [name for name in names if name], args.get("delimiter", "\t")
+    values = {names[0]: "rome was good", names[1]: "paris was bad"}
+    lines = [between.join(values.get(name, f"c{i % 2}") for name in columns) for i in range(6)]
+    return "\n".join([between.join(columns), *lines]) + "\n"
+
+
+def conll(args: dict[str, Any]) -> str:
+    return "rome\tB-LOC\nwas\tO\n\nin\tO\nnew\tB-LOC\nparis\tI-LOC\n\n" * 3
+
+
+def ernie_typing(args: dict[str, Any]) -> str:
+    row = {"sent": "rome was", "start": 0, "end": 4, "ents": [["Q1", 0, 4, 0.9]]}
+    return json.dumps([{**row, "labels": [f"t{i % 3}"]} for i in range(6)])
+
+
+def ernie_relation(args: dict[str, Any]) -> str:
+    row = {"text": "rome was in paris", "ents": [["s", 0, 4], ["o", 12, 17]], "ann": [["Q1", 0, 4, 0.9]]}
+    return json.dumps([{**row, "label": ("NA", "a", "b")[i % 3]} for i in range(6)])
+
+
+def ernie_fewrel(args: dict[str, Any]) -> str:
+    row = {"text": "rome was in paris", "ents": [["Q1", 0, 4, 0.9], ["Q2", 12, 17, 1.0]]}
+    return json.dumps([{**row, "label": f"P{i % 3}"} for i in range(6)])
+
+
+FORMATS: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
+    "JsonLines": (json_rows, "jsonl"),
+    "FewRel": (fewrel, "jsonl"),
+    "EntityTyping": (typing, "jsonl"),
+    "Ufet": (ufet, "jsonl"),
+    "Tsv": (tsv, "tsv"),
+    "Conll": (conll, "txt"),
+    "ErnieTyping": (ernie_typing, "json"),
+    "ErnieRelation": (ernie_relation, "json"),
+    "ErnieFewRel": (ernie_fewrel, "json"),
+}
+
+
+@pytest.fixture(scope="session")
+def places(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> dict[str, str]:
+    """What stands in for the names in a config: a tiny model, a table of the published width, a graph of one triple."""
+    folder = tmp_path_factory.mktemp("places")
+    EntityTable.write(folder / "table", ["Q1", "Q2"], np.ones((2, 100), np.float32))
+    graph = folder / "graph"
+    graph.mkdir()
+    (graph / "triples.tsv").write_text("Q1\tin\tQ2\n")
+    (graph / "entities.tsv").write_text("id\tlabel\nQ1\tRome\nQ2\tParis\n")
+    return {
+        "pretrained": str(tiny_bert),
+        "tokenizer": str(tiny_bert),
+        "table": str(folder / "table"),
+        "graph": str(graph),
+    }
+
+
+def replaced(node: Any, places: dict[str, str]) -> Any:
+    """The same config with the places put in, however deep they are named."""
+    if isinstance(node, dict):
+        return {key: places[key] if key in places else replaced(value, places) for key, value in node.items()}
+    return [replaced(value, places) for value in node] if isinstance(node, list) else node
+
+
+def made_up(config: dict[str, Any], folder: Path) -> dict[str, str]:
+    """Training and validation file in the format the config names."""
+    options = config["data"]["init_args"]
+    source = options["source"]
+    name, args = (source, {}) if isinstance(source, str) else (source["class_path"], source.get("init_args", {}))
+    write, ending = FORMATS[name.rpartition(".")[2]]
+    args = {**args, "markers": options.get("markers", {})}
+    for stage in ("train", "val"):
+        (folder / f"{stage}.{ending}").write_text(write(args), encoding="utf-8")
+    return {stage: str(folder / f"{stage}.{ending}") for stage in ("train", "val")}
+
+
+@pytest.mark.parametrize("path", RUNS, ids=[f"{path.parent.name}/{path.name}" for path in RUNS])
+def test_a_config_takes_a_real_step(
+    path: Path, places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = replaced(yaml.safe_load(path.read_text(encoding="utf-8")), places)
+    config["data"]["init_args"].update(made_up(config, tmp_path))
+    config["trainer"] = {**config.get("trainer", {}), "accelerator": "cpu", "default_root_dir": str(tmp_path)}
+    changed = tmp_path / "config.yaml"
+    changed.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    status = main(["fit", "-c", str(changed), "--trainer.fast_dev_run=1", "--trainer.enable_progress_bar=false"])
+    assert status == 0, capfd.readouterr().err[-2000:]
+
+
+@pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}/{path.name}" for path in FILES])
+def test_a_config_begins_with_what_it_is_and_a_command_that_runs_it(path: Path) -> None:
+    top = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    own = str(path.relative_to(ROOT))
+    commands = [line.partition("kplm ")[2] for line in top if "kplm " in line and own in line]
+    assert commands or any("make demo" in line for line in top), "no command that names this file"
+    for command in commands:
+        words = shlex.split(command)
+        assert words[0] in ("fit", "compare", "kg")
+        assert all((ROOT / word).exists() for word in words if word.startswith("lightning_configs/"))
+
+
+@pytest.mark.parametrize("path", GRAPHS, ids=[path.name for path in GRAPHS])
+def test_a_graph_config_is_a_recipe(path: Path, monkeypatch: pytest.MonkeyPatch, places: dict[str, str]) -> None:
+    asked: list[tuple[Any, str, Recipe]] = []
+
+    def embed(store: Any, out: str, recipe: Recipe) -> tuple[Any, dict[str, float]]:
+        asked.append((store, out, recipe))
+        return _Table(recipe.dim), {}
+
+    monkeypatch.setitem(sys.modules, "kg.embed", types.SimpleNamespace(embed=embed))
+    [line] = [line for line in path.read_text().splitlines() if line.startswith("#") and "kplm kg train" in line]
+    words = shlex.split(line.partition("kplm ")[2])
+    stand_ins = {"PATH": places["graph"], "GRAPH": places["graph"], "DIR": "out", "TABLE": "out"}
+    words = [str(ROOT / word) if word.startswith("lightning_configs/") else stand_ins.get(word, word) for word in words]
+    words = [places["graph"] if word.startswith("package:") else word for word in words]
+    assert main(words) == 0
+    [(_, out, recipe)] = asked
+    wanted = yaml.safe_load(path.read_text())
+    assert out == "out"
+    assert {name: getattr(recipe, name) for name in wanted} == wanted
+
+
+class _Table:
+    """Stands in for a trained table."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    def __len__(self) -> int:
+        return 2
