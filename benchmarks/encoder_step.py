@@ -43,7 +43,10 @@ def main() -> None:
     theirs = _transformers(ours)
     batches = _square(4, 128) if args.base else _batches(args.train)
     kind = getattr(torch, args.precision)
-    sides = {"kplm": _step(ours, lambda batch: ours.pooler(ours(batch)), kind), "transformers": _step(theirs, _theirs(theirs), kind)}
+    sides = {
+        "kplm": _step(ours, lambda batch: ours.pooler(ours(batch)), kind),
+        "transformers": _step(theirs, _theirs(theirs), kind),
+    }
     times: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(args.steps + 2):
         batch = batches[number % len(batches)]
@@ -102,7 +105,15 @@ def _square(rows: int, length: int) -> list[dict[str, Tensor]]:
     ones[0, length // 2 :] = 0  # one padded row, so that both sides need a mask
     ids = torch.randint(1000, 20000, (rows, length))
     where = torch.arange(length).expand(rows, length)
-    return [{"input_ids": ids, "document": ones, "position_ids": where, "segment_ids": 0 * ids, "label": torch.zeros(rows, dtype=torch.long)}]
+    return [
+        {
+            "input_ids": ids,
+            "document": ones,
+            "position_ids": where,
+            "segment_ids": 0 * ids,
+            "label": torch.zeros(rows, dtype=torch.long),
+        }
+    ]
 
 
 if __name__ == "__main__":

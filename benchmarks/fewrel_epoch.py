@@ -33,7 +33,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    data = TextData(FewRel(), MINILM, train=args.train, markers={"head": "#", "tail": "$"}, max_length=128, batch_tokens=1536)
+    data = TextData(
+        FewRel(), MINILM, train=args.train, markers={"head": "#", "tail": "$"}, max_length=128, batch_tokens=1536
+    )
     data.setup("fit")
     rows = data._rows["train"]
     loader = data.train_dataloader()
@@ -68,7 +70,9 @@ def _padded(batch: Batch, length: int = 128) -> Batch:
     def pad(value: Tensor) -> Tensor:
         return torch.nn.functional.pad(value, (0, length - value.shape[1]))
 
-    return {name: pad(value) if value.ndim == 2 and name != "mark_positions" else value for name, value in batch.items()}
+    return {
+        name: pad(value) if value.ndim == 2 and name != "mark_positions" else value for name, value in batch.items()
+    }
 
 
 if __name__ == "__main__":

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any
@@ -19,7 +17,7 @@ train and use models (every option can stand in a YAML file given with -c):
   fit        train a model:                kplm fit -c lightning_configs/bert/fewrel.yaml --data.train FILE --data.val FILE
   validate   score a checkpoint:           kplm validate -c CONFIG --ckpt_path FILE
   test       the same on the test file:    kplm test -c CONFIG --ckpt_path FILE
-  predict    answer a file of texts:       kplm predict MODEL IN.txt OUT.jsonl, or -c CONFIG --ckpt_path FILE ...
+  predict    answer a file of texts:       kplm predict MODEL IN.txt OUT.jsonl, or -c CONFIG ... --out FILE
   compare    does the knowledge help?      kplm compare -c CONFIG --knowledge on,off,shuffled --seeds 3
 
 graphs, checkpoints:
@@ -30,8 +28,6 @@ graphs, checkpoints:
 Each command explains itself with --help. --debug shows the full traceback of an error."""
 
 FORWARDED = ("--trainer", "--model", "--data")
-NOISE = (".*does not have many workers.*", ".*set_vital.*", ".*isinstance.treespec.*", ".*Checkpoint directory.*", ".*args parameter.*")
-"""Warnings of the libraries below that a user can do nothing about."""
 LIGHTNING = ("fit", "validate", "test", "predict")
 
 
@@ -73,12 +69,16 @@ def _run(words: list[str]) -> int:
     if command == "predict" and rest and not rest[0].startswith("-"):
         return _call("predict", _predict_file, rest)
     if command in LIGHTNING:
+        from kplm.command_line import lightning
+
         lightning(words)
         return 0
     if command == "kg":
         from kg import commands
 
-        return _choose("kg", {"train": commands.train, "link": commands.link, "save": commands.save, "info": commands.info}, rest)
+        return _choose(
+            "kg", {"train": commands.train, "link": commands.link, "save": commands.save, "info": commands.info}, rest
+        )
     if command == "convert":
         return _choose("convert", {"ernie-thu": _convert_ernie_thu}, rest)
     if command == "compare":
@@ -89,48 +89,6 @@ def _run(words: list[str]) -> int:
         return _call("export", _export, rest)
     print(f"kplm: there is no command '{command}'.\n\n{USAGE}", file=sys.stderr)
     return 2
-
-
-def lightning(args: Sequence[str], run: bool = True) -> Any:
-    """Lightning's command line with this package's defaults: any model, any data, labels handed from data to model."""
-    from jsonargparse import set_parsing_settings
-    from pytorch_lightning import LightningDataModule, LightningModule
-    from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-
-    from kplm.training.callbacks import RandomState, Throughput
-
-    set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    for message in NOISE:
-        warnings.filterwarnings("ignore", message=message)
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_tips)
-
-    class CLI(LightningCLI):
-        """Classes are known before weights: the label names go from the data to the model."""
-
-        def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-            parser.link_arguments("data", "model.init_args.labels", compute_fn=_labels, apply_on="instantiate")
-
-    return CLI(
-        LightningModule,
-        LightningDataModule,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        auto_configure_optimizers=False,
-        seed_everything_default=0,
-        save_config_kwargs={"overwrite": True},
-        trainer_defaults={"use_distributed_sampler": False, "callbacks": [RandomState(), Throughput()]},
-        args=list(args),
-        run=run,
-    )
-
-
-def _no_tips(record: logging.LogRecord) -> bool:
-    return "Tip:" not in record.getMessage()
-
-
-def _labels(data: Any) -> list[str]:
-    return list(getattr(data, "label_names", ()))
 
 
 def _choose(group: str, commands: dict[str, Callable[..., Any]], rest: list[str]) -> int:

@@ -98,7 +98,7 @@ def compare(
         knowledge: settings to run, comma-separated; the others are compared with the first.
         seeds: runs a setting, with seeds 0, 1, ...
         control: YAML file of a model without knowledge, run under the same seeds and data order.
-        metric: score to compare, by default the first one the head reports, such as val/accuracy.
+        metric: score to compare, by default the head's headline, such as val/accuracy.
         out: folder for results.json, table.md and plot.png; finished runs found there are not run again.
         keep: also save the model of the first seed of each setting, in OUT/SETTING_0/model.
         forward: further options of 'kplm fit', passed to all runs, those of annotators not to the control; on the command
@@ -171,34 +171,22 @@ def _run_all(arms: dict[str, list[str]], seeds: int, results: Results, folder: P
 
 
 def _run(args: list[str], seed: int, folder: Path) -> Any:
-    from kplm.cli import lightning
+    from kplm.command_line import lightning
 
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
-    own = [
-        "--seed_everything",
-        str(seed),
-        "--data.init_args.seed",
-        str(seed),
-        "--trainer.default_root_dir",
-        str(folder),
-    ]
-    quiet = [
-        "--trainer.logger",
-        "false",
-        "--trainer.enable_checkpointing",
-        "false",
-        "--trainer.enable_model_summary",
-        "false",
-    ]
-    return lightning(["fit", *args, *own, *quiet])
+    own = [f"--seed_everything={seed}", f"--data.init_args.seed={seed}", f"--trainer.default_root_dir={folder}"]
+    quiet = ["--trainer.logger=false", "--trainer.enable_model_summary=false"]
+    unsaved = ["--checkpoint.save_top_k=0", "--checkpoint.save_last=false"]
+    return lightning(["fit", *args, *own, *quiet, *unsaved])
 
 
 def _scores(cli: Any) -> dict[str, float]:
+    """The validation scores of a finished run, the headline first and the loss last."""
     found = {name: float(value) for name, value in cli.trainer.callback_metrics.items() if name.startswith("val/")}
-    loss = found.pop("val/loss", None)
     if not found:
-        raise KplmError("the run reported no validation score; give a validation file with --data.init_args.val FILE.")
-    return found if loss is None else {**found, "val/loss": loss}
+        raise KplmError("the run reported no validation score; give a validation file with --data.val FILE.")
+    order = sorted(found, key=lambda name: (name != getattr(cli.model, "monitor", None), name == "val/loss"))
+    return {name: found[name] for name in order}
 
 
 def _configs(paths: Sequence[str]) -> list[str]:

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 BASE = {"config", "errors", "fields", "spec", "locate"}
 MODEL_SIDE = BASE | {"nn", "models", "objectives", "heads"}
 DATA_SIDE = BASE | {"text", "masking"}
-EVERYTHING = MODEL_SIDE | DATA_SIDE | {"convert", "data", "training", "hub", "predict", "compare", "cli", "demo"}
+EVERYTHING = MODEL_SIDE | DATA_SIDE | {"convert", "data", "training", "hub", "predict"}
+EVERYTHING |= {"command_line", "compare", "cli", "demo"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     "nn": BASE,
@@ -29,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": MODEL_SIDE,
     "hub": MODEL_SIDE | DATA_SIDE | {"convert", "training", "data"},
     "predict": MODEL_SIDE | DATA_SIDE | {"convert", "training", "hub", "data"},
+    "command_line": MODEL_SIDE | {"training"},
     "compare": EVERYTHING - {"demo"},
     "cli": EVERYTHING - {"demo"},
     "demo": EVERYTHING,

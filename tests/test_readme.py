@@ -14,7 +14,7 @@ from kplm import cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = [path for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if path.exists()]
-GROUPS = {"kg": {"train", "link", "info"}, "convert": {"ernie-thu"}}
+GROUPS = {"kg": {"train", "link", "info", "save"}, "convert": {"ernie-thu"}}
 COMMANDS = {*cli.LIGHTNING, "compare", "export", *GROUPS}
 
 

@@ -33,7 +33,8 @@ def main(seeds: int = 3) -> int:
     table = _step("2/5  entity vectors: TransE by PyKEEN", lambda: _vectors(store))
     train, test = _step("3/5  sentences about places and people, linked to the graph", lambda: _sentences(store))
     predictor = _step(
-        f"4/5  ERNIE-THU with facts and with shuffled ones, and the BERT control, {seeds} seeds each", lambda: _compare(seeds)
+        f"4/5  ERNIE-THU with facts and with shuffled ones, and the BERT control, {seeds} seeds each",
+        lambda: _compare(seeds),
     )
     answers = _step("5/5  answers on sentences it has never seen", lambda: _answer(predictor, test))
     report = Report(store, table, train, test, answers, (OUT / "table.md").read_text(), OUT / "plot.png")

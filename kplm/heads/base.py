@@ -27,6 +27,8 @@ class Head(nn.Module, ABC):
     """Batch fields the loss needs beside those of the encoder."""
     names: tuple[str, ...]
     """Class names, in the order of the logits."""
+    headline: str
+    """The metric that sums the task up; higher is better."""
     init_args: dict[str, Any]
     """Constructor arguments, kept so that a checkpoint can rebuild the head."""
 

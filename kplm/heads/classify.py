@@ -17,6 +17,7 @@ class Classify(PooledHead):
     """Softmax over the classes, cross-entropy (Devlin et al., 2019, section 4.1)."""
 
     reads = frozenset({"label"})
+    headline = "accuracy"
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy of ``[B, C]`` over the rows with a gold label."""

@@ -26,6 +26,7 @@ class EntityType(PooledHead):
     """
 
     reads = frozenset({"labels"})
+    headline = "f1_micro_loose"
     bias = False
 
     def __init__(self, always: bool = False, pool: Pooling | None = None, dropout: float = 0.1) -> None:

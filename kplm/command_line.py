@@ -1,0 +1,100 @@
+"""Lightning's own command line, with this package's defaults: any model, any data."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from jsonargparse import set_parsing_settings
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from kplm.training.callbacks import PredictionFile, RandomState, Throughput
+
+NOISE = (
+    ".*does not have many workers.*",
+    ".*set_vital.*",
+    ".*isinstance.treespec.*",
+    ".*Checkpoint directory.*",
+    ".*args parameter.*",
+    ".*supported by the model summary.*",
+)
+"""Warnings of the libraries below that a user can do nothing about."""
+OUT = "--out"
+
+
+class CommandLine(LightningCLI):
+    """Hands the class names from the data to the model, keeps the last checkpoint, and logs to TensorBoard and CSV."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """The head's headline score picks the best checkpoint; the last one is kept too."""
+        parser.link_arguments("data", "model.init_args.labels", compute_fn=_labels, apply_on="instantiate")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.link_arguments(("data", "model"), "checkpoint.monitor", compute_fn=_monitor, apply_on="instantiate")
+        parser.set_defaults({"checkpoint.save_last": True, "checkpoint.mode": "max"})
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Where no logger is named: TensorBoard and CSV, side by side with the config and the checkpoints."""
+        options = self._get(self.config_init, "trainer", default={})
+        if options.get("logger") in (None, True) and not options.get("fast_dev_run"):
+            root = options.get("default_root_dir") or "runs"
+            board = TensorBoardLogger(root)
+            kwargs["logger"] = [board, CSVLogger(root, version=board.version)]
+        return super().instantiate_trainer(**kwargs)
+
+
+def lightning(args: Sequence[str], run: bool = True) -> CommandLine:
+    """Run ``fit``, ``validate``, ``test`` or ``predict``; our own ``--out FILE`` says where predictions go."""
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    for message in NOISE:
+        warnings.filterwarnings("ignore", message=message)
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_tips)
+    words, out = _without(args, OUT)
+    return CommandLine(
+        LightningModule,
+        LightningDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        auto_configure_optimizers=False,
+        seed_everything_default=0,
+        save_config_kwargs={"overwrite": True},
+        trainer_defaults={
+            "use_distributed_sampler": False,
+            "callbacks": [RandomState(), Throughput(), *([PredictionFile(out)] if out else [])],
+        },
+        args=words,
+        run=run,
+    )
+
+
+def _without(args: Sequence[str], option: str) -> tuple[list[str], str | None]:
+    """The words without one option of the form ``--option VALUE`` or ``--option=VALUE``, and its value."""
+    words, found = [], None
+    rest = iter(args)
+    for word in rest:
+        if word == option:
+            found = next(rest, None)
+        elif word.startswith(f"{option}="):
+            found = word.partition("=")[2]
+        else:
+            words.append(word)
+    return words, found
+
+
+def _no_tips(record: logging.LogRecord) -> bool:
+    return "Tip:" not in record.getMessage()
+
+
+def _monitor(data: Any, model: Any) -> str | None:
+    scored = getattr(data, "files", {}).get("val") is not None
+    return getattr(model, "monitor", None) if scored else None
+
+
+def _labels(data: Any) -> list[str]:
+    return list(getattr(data, "label_names", ()))
