@@ -37,7 +37,7 @@ FIELDS: dict[str, Field] = {
     "entity_positions": Field("E", torch.int64, 0, "token position an entity slot is aligned with"),
     "entity_ids": Field("E", torch.int64, -1, "table row + 1; 0 is the zero vector, -1 an empty slot"),
     "entity_vectors": Field("EW", torch.float32, 0.0, "frozen entity vectors of the slots"),
-    "mark_positions": Field("M", torch.int64, 0, "token position of each marker that opens a marked span"),
+    "mark_positions": Field("M", torch.int64, -1, "token position of each marker that opens a marked span"),
     "label": Field("", torch.int64, IGNORE, "class index"),
     "labels": Field("C", torch.float32, 0.0, "1 for every class that applies"),
     "word_positions": Field(

@@ -151,6 +151,11 @@ def load_finetuned(path: str | Path) -> tuple[Finetune, dict[str, Any]]:
         spec, state = _from_checkpoint(found)
     else:
         spec, state = read_config(found), read_weights(found)
+    if "encoder" not in spec:
+        kind = spec.get("model_type", "unknown")
+        raise CheckpointError(
+            f"{path} holds a model of another kind (model_type '{kind}'), not a fine-tuned kplm model."
+        )
     if not spec.get("head") or not spec.get("text"):
         raise CheckpointError(
             f"{path} holds an encoder without a head; fine-tune it first, or read it with from_pretrained."

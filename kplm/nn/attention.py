@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kplm.config import EncoderConfig
@@ -30,9 +32,19 @@ class Attention(nn.Module):
 
         Returns: ``[B, Q, D]`` float.
         """
-        q, k, v = self._split(self.query(states)), self._split(self.key(memory)), self._split(self.value(memory))
+        q, k, v = self._read_self(states) if memory is states else self._read(states, memory)
         mixed = self.attend(q, k, v, relations, self.dropout if self.training else 0.0)  # [B, H, Q, d]
         return self.output(mixed.transpose(1, 2).flatten(2))
+
+    def _read(self, states: Tensor, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self._split(self.query(states)), self._split(self.key(memory)), self._split(self.value(memory))
+
+    def _read_self(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The three maps of self-attention as one matrix product, which is faster than three."""
+        maps = (self.query, self.key, self.value)
+        weight, bias = torch.cat([one.weight for one in maps]), torch.cat([one.bias for one in maps])
+        q, k, v = F.linear(states, weight, bias).chunk(3, dim=-1)  # [B, L, D] each
+        return self._split(q), self._split(k), self._split(v)
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B, L, D] -> [B, H, L, d]

@@ -71,13 +71,15 @@ class Marked(Pooling):
         """``[B, L, D]`` to ``[B, M * D]``.
 
         Raises:
-            KplmError: the texts carry another number of marks.
+            KplmError: a text carries another number of marks.
         """
-        found = batch["mark_positions"].shape[1]
-        if found != self.vectors:
+        marks = batch["mark_positions"]
+        missing = marks.device.type == "cpu" and bool((marks < 0).any())
+        if marks.shape[1] != self.vectors or missing:
+            found = int((marks >= 0).sum(1).min()) if missing else marks.shape[1]
             raise KplmError(
-                f"Marked reads {self.vectors} marks a text, but the data marks {found}. "
-                f"Set model.head.init_args.pool.init_args.marks to {found}, or mark other spans in the data."
+                f"Marked reads {self.vectors} marks a text, but the data marks {found} in some. Give every text its spans "
+                f'("head" and "tail", or "mention"), or train with model.head.init_args.pool.init_args.marks={found}.'
             )
-        index = batch["mark_positions"][..., None].expand(-1, -1, states.shape[-1])  # [B, M, D]
+        index = marks.clamp(min=0)[..., None].expand(-1, -1, states.shape[-1])  # [B, M, D]
         return states.gather(1, index).flatten(1)
