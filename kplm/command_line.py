@@ -23,6 +23,7 @@ NOISE = (
     ".*Checkpoint directory.*",
     ".*args parameter.*",
     ".*supported by the model summary.*",
+    ".*sync_dist=True.*",
 )
 """Warnings of the libraries below that a user can do nothing about."""
 OUT = "--out"
@@ -32,11 +33,15 @@ class CommandLine(LightningCLI):
     """Hands the class names from the data to the model, keeps the last checkpoint, and logs to TensorBoard and CSV."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """The head's headline score picks the best checkpoint; the last one is kept too."""
+        """Two checkpoints: ``last`` to go on from (``--checkpoint.every_n_train_steps 100`` for long epochs), and the best.
+
+        The best is picked by the head's headline score on the validation file.
+        """
         parser.link_arguments("data", "model.init_args.labels", compute_fn=_labels, apply_on="instantiate")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.link_arguments(("data", "model"), "checkpoint.monitor", compute_fn=_monitor, apply_on="instantiate")
-        parser.set_defaults({"checkpoint.save_last": True, "checkpoint.mode": "max"})
+        parser.add_lightning_class_args(ModelCheckpoint, "best")
+        parser.link_arguments(("data", "model"), "best.monitor", compute_fn=_monitor, apply_on="instantiate")
+        parser.set_defaults({"checkpoint.save_last": True, "best.mode": "max", "best.filename": "best-{epoch}-{step}"})
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Where no logger is named: TensorBoard and CSV, side by side with the config and the checkpoints."""

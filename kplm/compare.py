@@ -176,7 +176,7 @@ def _run(args: list[str], seed: int, folder: Path) -> Any:
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     own = [f"--seed_everything={seed}", f"--data.init_args.seed={seed}", f"--trainer.default_root_dir={folder}"]
     quiet = ["--trainer.logger=false", "--trainer.enable_model_summary=false"]
-    unsaved = ["--checkpoint.save_top_k=0", "--checkpoint.save_last=false"]
+    unsaved = ["--checkpoint.save_top_k=0", "--checkpoint.save_last=false", "--best.save_top_k=0"]
     return lightning(["fit", *args, *own, *quiet, *unsaved])
 
 
