@@ -108,6 +108,15 @@ class TextData(pl.LightningDataModule):
         """Batch fields this module provides."""
         return self.text.writes | TARGETS[self.task].writes
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Sizes of the encoder that these batches need, under the names of its config."""
+        longest = max((max(rows.lengths) for rows in self._rows.values()), default=0)
+        found = {"vocab_size": len(self.text.tokenizer), "positions": longest}
+        for annotator in self.text.annotators:
+            found |= annotator.sizes
+        return found
+
     def examples(self, stage: str) -> list[Example]:
         """The examples of one file.
 

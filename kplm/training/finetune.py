@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +17,13 @@ from kplm.heads import Head
 from kplm.models import BaseEncoder
 from kplm.spec import class_path, to_spec
 from kplm.training.optim import Optimization, parameter_groups
+
+FITS = {
+    "vocab_size": "Set data.tokenizer to the tokenizer of these weights.",
+    "positions": "Lower data.max_length.",
+    "entity_width": "Use a table of that width, or start the model with model.encoder.init_args.entity_width.",
+}
+"""What to do when data and encoder differ in a size."""
 
 
 class Finetune(pl.LightningModule):
@@ -62,10 +69,11 @@ class Finetune(pl.LightningModule):
         return self.head(self.encoder, batch)
 
     def setup(self, stage: str) -> None:
-        """Check that the data provides what the parts read, and compile if asked.
+        """Check that data and model fit each other, and compile if asked.
 
         Raises:
-            MissingFieldError: a field is missing.
+            MissingFieldError: the data lacks a field that a part reads.
+            KplmError: the data needs another size of the encoder.
         """
         module = getattr(self.trainer, "datamodule", None)
         if module is not None:
@@ -73,8 +81,18 @@ class Finetune(pl.LightningModule):
             for reader, fields in self.reads.items():
                 for field in sorted(fields - written):
                     raise MissingFieldError(reader, field, written)
+            self._check_sizes(module.sizes)
         if self.compiled:
             self.encoder.compile()
+
+    def _check_sizes(self, needed: Mapping[str, int]) -> None:
+        for name, need in needed.items():
+            have = getattr(self.encoder.config, name, need)
+            if need > have or (name.endswith("width") and need != have):
+                raise KplmError(
+                    f"the data needs {name}={need}, but this {type(self.encoder).__name__} has {name}={have}. "
+                    f"{FITS.get(name, 'Make them equal.')}"
+                )
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The head's loss on one batch.

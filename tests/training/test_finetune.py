@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from kplm.data.sources import FewRel, JsonLines, Source
 from kplm.errors import KplmError, MissingFieldError
 from kplm.heads import Classify, EntityType, Relation, Tag
 from kplm.heads.base import Head
+from kplm.models import ErnieThu
 from kplm.nn.pooling import Marked
 from kplm.training import Finetune, Optimization
 from kplm.training.callbacks import PredictionFile, random_state, set_random_state
@@ -131,6 +133,29 @@ def test_a_head_that_the_data_does_not_fit_stops_before_the_first_step(
     with pytest.raises(MissingFieldError, match="ErnieThu reads batch field 'entity_ids'"):
         trainer.fit(Finetune(tiny_ernie(), Classify(), ["a", "b"]), datamodule=data)
     assert losses.seen == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"vocab_size": 9}, "needs vocab_size=.* has vocab_size=9. Set data.tokenizer"),
+        ({"positions": 4}, r"needs positions=\d+, .* has positions=4. Lower data.max_length"),
+        ({"entity_width": 8}, "needs entity_width=12, .* has entity_width=8. Use a table of that width"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_named_before_the_first_step(
+    changes: dict[str, int],
+    message: str,
+    class_files: dict[str, str],
+    tiny_bert: Path,
+    tiny_table: Path,
+    tmp_path: Path,
+) -> None:
+    data = run.data({"train": class_files["train"]}, str(tiny_bert), str(tiny_table))
+    encoder = ErnieThu(replace(tiny_ernie().config, **changes))
+    trainer = run.trainer(tmp_path, [], enable_checkpointing=False)
+    with pytest.raises(KplmError, match=message):
+        trainer.fit(Finetune(encoder, Classify(), ["fr", "it"]), datamodule=data)
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_fix(

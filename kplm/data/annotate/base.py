@@ -32,6 +32,11 @@ class Annotator(ABC):
         """Use the knowledge, withhold it, or shuffle it; the fields stay the same, so the model does too."""
         self.knowledge = knowledge
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Sizes of the encoder that this source's fields need, under the names of its config."""
+        return {}
+
     @abstractmethod
     def annotate(self, examples: Sequence[Example]) -> list[Example]:
         """Add what the source knows about each text."""

@@ -60,6 +60,11 @@ class Entities(Annotator):
         self.knowledge = knowledge
         self.table = self._source.shuffled(seed=0) if knowledge == "shuffled" else self._source
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The entity stream is as wide as the table."""
+        return {"entity_width": self.table.width}
+
     def annotate(self, examples: Sequence[Example]) -> list[Example]:
         """Link texts that carry no links yet, pairs included; a switched-off source drops all links."""
         if self.knowledge == "off":
