@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from kg.errors import KgError
 
 PACKAGE = "package:"
 META = "meta.json"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def locate(path: str | Path) -> Path:
@@ -61,6 +63,10 @@ def whole_folder(path: str | Path, kind: str) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         _replace(temporary, target)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise KgError(f"Cannot write {target}: {error}. Make room, or give a folder elsewhere.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -24,6 +24,7 @@ NOISE = (
     ".*args parameter.*",
     ".*supported by the model summary.*",
     ".*sync_dist=True.*",
+    ".*custom batch sampler.*",
 )
 """Warnings of the libraries below that a user can do nothing about."""
 OUT = "--out"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
@@ -324,7 +325,7 @@ def _write(directory: Path, spec: dict[str, Any], state: dict[str, torch.Tensor]
                 file.replace(directory / file.name)
         finally:
             shutil.rmtree(building, ignore_errors=True)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{directory} cannot be written: {error}. Nothing was changed there.") from error
     return directory
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -244,3 +245,13 @@ def test_a_hub_that_cannot_be_reached_is_named_and_the_cache_is_asked_first(
         locate("someone/some-model")
     with pytest.raises(CheckpointError, match="is not in the local cache"):
         locate("someone/some-model", local_files_only=True)
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("kplm.hub.save_file", full)
+    with pytest.raises(CheckpointError, match=r"cannot be written: .*No space left on device"):
+        save_pretrained(tiny_encoder(), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
