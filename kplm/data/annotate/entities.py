@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -45,8 +46,8 @@ class Entities(Annotator):
     ) -> None:
         super().__init__()
         self.init_args = {
-            "table": table,
-            "graph": graph,
+            "table": _from_anywhere(table),
+            "graph": graph and _from_anywhere(graph),
             "threshold": threshold,
             "mentions": mentions,
             "relink": relink,
@@ -131,3 +132,8 @@ class Entities(Annotator):
         state = copy.copy(self.__dict__)
         state.pop("linker", None)  # workers only collate
         return state
+
+
+def _from_anywhere(path: str) -> str:
+    """The path a checkpoint keeps: absolute, so that it is found from any folder."""
+    return path if ":" in path else str(Path(path).expanduser().resolve())
