@@ -21,7 +21,7 @@ train and use models (every option can stand in a YAML file given with -c):
   compare    does the knowledge help?      kplm compare -c CONFIG --knowledge on,off,shuffled --seeds 3
 
 graphs, checkpoints:
-  kg         train, link, save, info:           kplm kg train GRAPH --out TABLE
+  kg         train, link, save, info:      kplm kg train GRAPH TABLE
   convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST
   export     checkpoint to a model folder: kplm export FILE.ckpt FOLDER
 

@@ -94,7 +94,7 @@ def compare(
     Every run ends after its last epoch and is scored on the validation file then: no checkpoint is picked by its score.
 
     Args:
-        configs: YAML files of the run, merged in order.
+        configs: YAML files of the run, merged in order; shorter: -c FILE for each.
         knowledge: settings to run, comma-separated; the others are compared with the first.
         seeds: runs a setting, with seeds 0, 1, ...
         control: YAML file of a model without knowledge, run under the same seeds and data order.
