@@ -129,7 +129,7 @@ def save_pretrained(
     """
     if isinstance(model, Finetune):
         spec = model.describe()
-        state = {k: v for k, v in model.state_dict().items() if k.startswith(("encoder.", "head."))}
+        state = _trained(model.state_dict())
     else:
         spec = {
             "encoder": {"class_path": class_path(model), "config": to_spec(model.config)},
@@ -164,13 +164,8 @@ def load_finetuned(path: str | Path) -> tuple[Finetune, dict[str, Any]]:
     encoder = _skeleton(spec)
     model = Finetune(encoder, from_spec(spec["head"], Head), spec["labels"])
     model.text = spec["text"]
-    wanted = {name for name in model.state_dict() if name.startswith(("encoder.", "head."))}
-    _load(
-        model,
-        {name: value for name, value in state.items() if name in wanted or name.startswith(("encoder.", "head."))},
-        wanted,
-        found,
-    )
+    wanted = set(_trained(model.state_dict()))
+    _load(model, _trained(state), wanted, found)
     return model.eval(), spec["text"]
 
 
@@ -287,6 +282,11 @@ def _load(model: nn.Module, state: dict[str, torch.Tensor], wanted: set[str], wh
                 f"{list(expected[name].shape)}. Was config.json edited, or another file copied here?"
             )
     model.load_state_dict(state, strict=False)
+
+
+def _trained(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights of the encoder and the head; metrics and the like stay behind."""
+    return {name: value for name, value in state.items() if name.startswith(("encoder.", "head."))}
 
 
 def _part(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
