@@ -1,19 +1,28 @@
-"""Speed of linking, and what a million more aliases cost: ``python benchmarks/linking.py GRAPH NAMES TEXTS``.
+"""Speed and memory of linking: ``python benchmarks/linking.py GRAPH NAMES TEXTS [--aliases 5000000]``.
 
-TEXTS is a JSON-lines file with ``text`` (or FewRel's ``tokens``), or plain lines. Prints JSON. One thread.
+In memory (an automaton) with the names alone and with made-up aliases besides; with ``--aliases`` the same names and so
+many made-up ones from a file of anchors, in an index on disk that a process of its own builds and another one opens.
+TEXTS is a JSON-lines file with ``text`` (or FewRel's ``tokens``), or plain lines. Prints JSON. One thread. Memory is
+read from ``/proc``: Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
+import multiprocessing
 import random
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from kg import Linker, TripleStore
 from kg.aliases import Alias, Rules, store_aliases
+from kg.anchors import HEADER, read_anchors, with_names
+from kg.lines import BadLines
 
 
 def read_texts(path: Path) -> list[str]:
@@ -43,14 +52,92 @@ def invented(draw: random.Random) -> str:
 
 
 def speed(linker: Linker, texts: list[str], repeats: int = 3) -> dict[str, float]:
-    """Tokens (split at blanks) per second, the best of some runs, and links per text."""
+    """Tokens (split at blanks) per second of CPU time, in the first and in the best of some runs, and links."""
     tokens = sum(len(text.split()) for text in texts)
     seconds, links = [], 0
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         links = sum(map(len, linker.link_many(texts)))
-        seconds.append(time.perf_counter() - start)
-    return {"tokens": tokens, "tokens_per_second": round(tokens / min(seconds)), "links": links}
+        seconds.append(time.process_time() - start)
+    first, best = round(tokens / seconds[0]), round(tokens / min(seconds))
+    return {"tokens": tokens, "tokens_per_second": best, "first_run": first, "links": links}
+
+
+def in_memory(store: TripleStore, texts: list[str], words: list[str], more: int) -> dict[str, Any]:
+    """The names alone, and with made-up ones."""
+    start = time.perf_counter()
+    plain = speed(Linker.from_store(store), texts) | {"build_and_link_seconds": round(time.perf_counter() - start, 1)}
+    if not more:
+        return {"plain": plain}
+    aliases = [*store_aliases(store), *made_up(more, words)]
+    start = time.perf_counter()
+    linker = Linker(aliases, store, Rules())
+    built = round(time.perf_counter() - start, 1)
+    large = speed(linker, texts) | {"build_seconds": built, "aliases": len(aliases)}
+    slower = plain["tokens_per_second"] / large["tokens_per_second"]
+    return {"plain": plain, "with_made_up": large, "times_slower": round(slower, 2)}
+
+
+def write_made_up(path: Path, count: int, words: list[str], seed: int = 1) -> None:
+    """A file of anchors, with counts from 1 to about 1,000, most of them small."""
+    draw = random.Random(seed)
+    with path.open("w", encoding="utf-8") as file:
+        file.write(HEADER + "\n")
+        for alias in made_up(count, words):
+            file.write(f"{alias.text}\t{alias.entity}\t{int(draw.paretovariate(1.0)) % 1000 + 1}\n")
+
+
+def build(graph: str, names: str, anchors: Path, out: Path) -> dict[str, Any]:
+    """Build the index, as ``kplm kg index`` does; run in a process of its own for its peak of memory."""
+    store = TripleStore.open(graph, names)
+    start = time.perf_counter()
+    linker = Linker.build(out, with_names(read_anchors(anchors, BadLines()), store_aliases(store)), store)
+    return {
+        "build_seconds": round(time.perf_counter() - start, 1),
+        "build_peak_rss_mb": round(memory("VmHWM")),
+        "names": linker.names,
+        "disk_mb": round(sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) / 2**20),
+    }
+
+
+def use(out: Path, texts: list[str]) -> dict[str, Any]:
+    """Open the index and link with it; the memory of the graph beside the index is told apart."""
+    Linker([Alias("warm", "Warm up")]).link("Imports cost memory too")
+    TripleStore.open(out / "graph")
+    before = memory("RssAnon")
+    graph = TripleStore.open(out / "graph")
+    with_graph = memory("RssAnon")
+    del graph
+    start = time.perf_counter()
+    linker = Linker.open(out)
+    seconds, opened = time.perf_counter() - start, memory("RssAnon")
+    measured = speed(linker, texts)
+    return {
+        "open_seconds": round(seconds, 3),
+        "rss_anon_added_by_opening_mb": round(opened - before, 1),
+        "of_it_the_graph_mb": round(with_graph - before, 1),
+        "rss_anon_added_after_linking_mb": round(memory("RssAnon") - before, 1),
+        **measured,
+    }
+
+
+def memory(kind: str) -> float:
+    """Memory of this process in MiB: ``RssAnon`` is what no file backs, ``VmHWM`` the peak of all."""
+    gc.collect()
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(kind)]
+    return int(line.split()[1]) / 1024
+
+
+def on_disk(graph: str, names: str, texts: list[str], words: list[str], count: int) -> dict[str, Any]:
+    """Write, build, open and use an index, each in a fresh process."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool,
+    ):
+        anchors, out = Path(folder) / "anchors.tsv", Path(folder) / "linker"
+        write_made_up(anchors, count, words)
+        built = pool.apply(build, (graph, names, anchors, out))
+        return {"made_up": count, **built, **pool.apply(use, (out, texts))}
 
 
 def main() -> None:
@@ -59,20 +146,19 @@ def main() -> None:
     parser.add_argument("graph", help="a graph, as for TripleStore.open")
     parser.add_argument("names", help="labels and aliases")
     parser.add_argument("texts", type=Path)
-    parser.add_argument("--made-up", type=int, default=1_000_000)
+    parser.add_argument("--made-up", type=int, default=1_000_000, help="aliases besides, in memory; 0 for none")
+    parser.add_argument("--aliases", type=int, default=0, help="aliases besides, in an index on disk; 0 for none")
     arguments = parser.parse_args()
-    store = TripleStore.open(arguments.graph, names=arguments.names)
     texts = read_texts(arguments.texts)
-    start = time.perf_counter()
-    plain = speed(Linker.from_store(store), texts) | {"build_and_link_seconds": round(time.perf_counter() - start, 1)}
     words = sorted({word for text in texts for word in text.split()})
-    more = [*store_aliases(store), *made_up(arguments.made_up, words)]
-    start = time.perf_counter()
-    linker = Linker(more, store, Rules())
-    built = round(time.perf_counter() - start, 1)
-    large = speed(linker, texts) | {"build_seconds": built, "aliases": len(more)}
-    slower = plain["tokens_per_second"] / large["tokens_per_second"]
-    print(json.dumps({"plain": plain, "with_made_up": large, "times_slower": round(slower, 2)}, indent=1))
+    store = TripleStore.open(arguments.graph, names=arguments.names)
+    measured = in_memory(store, texts, words, arguments.made_up)
+    if arguments.aliases:
+        index = on_disk(arguments.graph, arguments.names, texts, words, arguments.aliases)
+        measured["index"] = index
+        slower = measured["plain"]["tokens_per_second"] / index["tokens_per_second"]
+        measured["index_times_slower_than_plain"] = round(slower, 2)
+    print(json.dumps(measured, indent=1))
 
 
 if __name__ == "__main__":

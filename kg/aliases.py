@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 from kg.errors import KgError, did_you_mean
+from kg.names import Name
 from kg.store import TripleStore
 from kg.words import STOP_WORDS
 
@@ -68,6 +69,10 @@ class Rules:
             return True
         return surface == form[0].upper() + form[1:] or (len(form) > 3 and surface == form.upper())
 
+    def nothing_usable(self) -> KgError:
+        """The error for aliases of which not one is usable."""
+        return KgError(f"There is no usable alias among those given (min_length={self.min_length}). Give names.")
+
 
 def store_aliases(store: TripleStore) -> Iterator[Alias]:
     """All labels and aliases of a store; where nothing has a name, as in K-BERT's graphs, the ids are the names.
@@ -78,9 +83,18 @@ def store_aliases(store: TripleStore) -> Iterator[Alias]:
     has_priors = any(name.prior for name in store.named.values())
     degrees = store.degrees.tolist()
     for number, entity in enumerate(store.entities):
-        name = store.name(entity)
-        weight = name.prior if has_priors else degrees[number] + 1.0
-        label = name.label if store.named else entity
-        if label:
-            yield Alias(entity, label, weight)
-        yield from (Alias(entity, text, weight * ALIAS_SHARE) for text in name.aliases if text != label)
+        name = store.name(entity) if store.named else Name(entity)
+        yield from _aliases(entity, name, name.prior if has_priors else degrees[number] + 1.0)
+
+
+def named_aliases(names: Mapping[str, Name]) -> Iterator[Alias]:
+    """All labels and aliases by entity, without a graph: the weight is the prior, where there are priors, else 1."""
+    has_priors = any(name.prior for name in names.values())
+    for entity, name in names.items():
+        yield from _aliases(entity, name, name.prior if has_priors else 1.0)
+
+
+def _aliases(entity: str, name: Name, weight: float) -> Iterator[Alias]:
+    if name.label:
+        yield Alias(entity, name.label, weight)
+    yield from (Alias(entity, text, weight * ALIAS_SHARE) for text in name.aliases if text != name.label)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from kg.alias_index import AliasIndex, write_index
 from kg.aliases import Alias, Rules, store_aliases
+from kg.automaton import Automaton
 from kg.errors import KgError
-from kg.lines import numbered_lines
-from kg.matcher import Matcher, Mention
-from kg.places import locate, read_meta, whole_folder, write_meta
+from kg.matcher import REMEMBERED, Matcher, Mention
+from kg.opening import PYKEEN
+from kg.places import META, locate, read_meta, whole_folder, write_meta
 from kg.store import TripleStore
 
 KIND = "kg.linker"
-ALIASES, GRAPH = "aliases.jsonl", "graph"
+GRAPH = "graph"
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,16 @@ class Linker:
     ``other_case`` where the text has another case than every alias.
     """
 
-    def __init__(self, aliases: Iterable[Alias], graph: TripleStore | None = None, rules: Rules | None = None) -> None:
-        """Build a linker; `from_store` takes the names out of a graph.
+    def __init__(
+        self,
+        aliases: Iterable[Alias] | Automaton | AliasIndex,
+        graph: TripleStore | None = None,
+        rules: Rules | None = None,
+    ) -> None:
+        """Build a linker in memory; `from_store` takes the names out of a graph, `build` makes one on disk.
 
         Args:
-            aliases: the names, each with its entity and weight.
+            aliases: the names, each with its entity and weight; or these already prepared for finding.
             graph: where neighbours are looked up; without one only weights decide.
             rules: when a name counts.
 
@@ -56,13 +63,24 @@ class Linker:
             KgError: not one alias is usable.
         """
         self.rules, self.graph = rules or Rules(), graph
-        self._matcher = Matcher(aliases, self.rules)
-        self._neighbours: dict[str, frozenset[str]] = {}
+        self._aliases = aliases if isinstance(aliases, Automaton | AliasIndex) else Automaton(aliases, self.rules)
+        self._matcher = Matcher(self._aliases, self.rules)
+        self._neighbours = lru_cache(REMEMBERED)(self._looked_up)
+        self._folder: Path | None = None
+
+    def __reduce__(self) -> tuple[Callable[..., Linker], tuple[Any, ...]]:
+        """A linker that was opened travels to another process as the path of its folder."""
+        return (Linker.open, (self._folder,)) if self._folder else (Linker, (self._aliases, self.graph, self.rules))
 
     @classmethod
     def from_store(cls, store: TripleStore, **rules: Any) -> Linker:
         """A linker for the labels and aliases of ``store``; ``rules`` are the fields of `Rules`, such as ``case``."""
         return cls(store_aliases(store), store, Rules(**rules))
+
+    @property
+    def names(self) -> int:
+        """How many different names are found."""
+        return len(self._aliases)
 
     def link(self, text: str) -> list[Link]:
         """The links in ``text``, from left to right, none overlapping another."""
@@ -83,27 +101,48 @@ class Linker:
             KgError: the folder cannot be written, or holds something else.
         """
         with whole_folder(path, KIND) as folder:
-            with (folder / ALIASES).open("w", encoding="utf-8") as file:
-                file.writelines(json.dumps(alias, ensure_ascii=False) + "\n" for alias in self._matcher.aliases)
-            if self.graph is not None:
-                self.graph.save(folder / GRAPH)
-            rules = {**asdict(self.rules), "stop_words": sorted(self.rules.stop_words)}
-            write_meta(folder, KIND, {"rules": rules})
+            self._aliases.save(folder)
+            _write_rest(folder, self.graph, self.rules)
+
+    @classmethod
+    def build(
+        cls, path: str | Path, aliases: Iterable[Alias], graph: TripleStore | None = None, rules: Rules | None = None
+    ) -> Linker:
+        """Write the folder of a linker without having all aliases in memory, for millions of them, and open it.
+
+        Args:
+            path: the folder, written whole or not at all.
+            aliases: the names, each with its entity and weight; read once.
+            graph: where neighbours are looked up; without one only weights decide.
+            rules: when a name counts.
+
+        Raises:
+            KgError: not one alias is usable, the folder cannot be written, or holds something else.
+        """
+        rules = rules or Rules()
+        with whole_folder(path, KIND) as folder:
+            write_index(folder, aliases, rules)
+            _write_rest(folder, graph, rules)
+        return cls._at(locate(path).resolve(), graph, rules)
 
     @classmethod
     def open(cls, path: str | Path) -> Linker:
-        """Read a linker that `save` wrote; the automaton is built anew, nothing is unpickled.
+        """Open a linker that `save` or `build` wrote: the aliases are memory-mapped, nothing is unpickled.
 
         Raises:
             KgError: the folder holds no linker, or is damaged.
         """
-        folder = locate(path)
+        folder = locate(path).resolve()
         meta = read_meta(folder)
         if meta.get("kind") != KIND:
-            raise KgError(f"{folder} holds no linker. Write one with Linker.save.")
-        rules = Rules(**{**meta["rules"], "stop_words": frozenset(meta["rules"]["stop_words"])})
-        graph = TripleStore.open(folder / GRAPH) if (folder / GRAPH).exists() else None
-        return cls((_alias(folder / ALIASES, *line) for line in numbered_lines(folder / ALIASES)), graph, rules)
+            raise KgError(f"{folder} holds no linker. Write one with kplm kg index or Linker.save.")
+        return cls._at(folder, _graph(folder, meta), _rules(folder, meta))
+
+    @classmethod
+    def _at(cls, folder: Path, graph: TripleStore | None, rules: Rules) -> Linker:
+        linker = cls(AliasIndex(folder), graph, rules)
+        linker._folder = folder
+        return linker
 
     def _choose(self, mention: Mention, present: set[str]) -> Link:
         weights = mention.weights
@@ -116,16 +155,48 @@ class Linker:
 
     def _company(self, entity: str, mention: Mention, present: set[str]) -> float:
         """The factor for the neighbours of a candidate that the text may mention elsewhere."""
-        if entity not in self._neighbours:
-            assert self.graph is not None
-            self._neighbours[entity] = frozenset(self.graph.neighbours(entity))
-        others = self._neighbours[entity] & present
+        others = self._neighbours(entity) & present
         return 1.0 + self.rules.context * len(others - mention.weights.keys())
 
+    def _looked_up(self, entity: str) -> frozenset[str]:
+        assert self.graph is not None
+        return frozenset(self.graph.neighbours(entity))
 
-def _alias(path: Path, number: int, line: str) -> Alias:
+
+def open_linker(place: str, names: str | Path | None = None, max_bad: int = 10, **rules: Any) -> Linker:
+    """The linker saved in a folder, whose own rules then hold, or one for the names of a graph.
+
+    Args:
+        place: a folder that `Linker.save` or `Linker.build` wrote, or a graph as for `TripleStore.open`.
+        names: for a graph, a file of labels and aliases besides.
+        max_bad: so many bad lines are passed over with a warning, one more is an error.
+        rules: for a graph, the fields of `Rules`.
+
+    Raises:
+        KgError: nothing is there, or it cannot be read.
+    """
+    if not place.startswith(PYKEEN) and (found := locate(place)).is_dir() and read_meta(found).get("kind") == KIND:
+        return Linker.open(found)
+    return Linker.from_store(TripleStore.open(place, names, max_bad), **rules)
+
+
+def _write_rest(folder: Path, graph: TripleStore | None, rules: Rules) -> None:
+    if graph is not None:
+        graph.save(folder / GRAPH)
+    written = {**asdict(rules), "stop_words": sorted(rules.stop_words)}
+    write_meta(folder, KIND, {"rules": written, "graph": graph is not None})
+
+
+def _graph(folder: Path, meta: dict[str, Any]) -> TripleStore | None:
+    if not meta.get("graph"):
+        return None
+    if not (folder / GRAPH).exists():
+        raise KgError(f"The linker in {folder} was written with a graph, and {GRAPH}/ is gone. Copy or write it again.")
+    return TripleStore.open(folder / GRAPH)
+
+
+def _rules(folder: Path, meta: dict[str, Any]) -> Rules:
     try:
-        entity, text, weight = json.loads(line)
-    except ValueError as error:
-        raise KgError(f"{path}:{number}: got {line[:80]!r}, expected [entity, text, weight]. Save it again.") from error
-    return Alias(entity, text, weight)
+        return Rules(**{**meta["rules"], "stop_words": frozenset(meta["rules"]["stop_words"])})
+    except (KeyError, TypeError) as error:
+        raise KgError(f"{folder / META} has no rules of a linker ({error}). Write it again.") from error

@@ -1,17 +1,16 @@
-"""Find every alias in a text in one pass (Aho and Corasick, 1975)."""
+"""Find the names in a text that count by the rules."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable
-from itertools import accumulate
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from kg.aliases import Alias, Rules
-from kg.errors import KgError
-from kg.words import spaced, word_matches
+from kg.words import word_matches
 
-END = "\n"
+REMEMBERED = 1 << 15
 
 
 class Mention(NamedTuple):
@@ -23,72 +22,55 @@ class Mention(NamedTuple):
     exact: bool
 
 
-class Matcher:
-    """An automaton over words in lower case, a line end around each: an alias begins and ends where a word does.
+class Aliases(Protocol):
+    """Where names are found and what they mean: `kg.automaton.Automaton` or `kg.alias_index.AliasIndex`.
 
-    The case rule is asked for each match. One pass costs nearly the same whatever the number of aliases.
+    A name is compared as folded words; aliases that differ in their case only share one.
     """
 
-    def __init__(self, aliases: Iterable[Alias], rules: Rules) -> None:
-        """Build the automaton.
+    def __len__(self) -> int:
+        """How many names there are."""
 
-        Raises:
-            KgError: not one alias is usable.
-        """
-        import ahocorasick
+    def hits(self, words: Sequence[str]) -> Iterable[tuple[int, int, int]]:
+        """Every name among ``words``: first word, last word + 1 and the name's number; by first word, longest first."""
 
-        self._rules = rules
-        self._lengths: list[int] = []
-        self._aliases: list[list[Alias]] = []
-        self._automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
-        for alias in aliases:
-            self._add(alias)
-        if not self._aliases:
-            raise KgError(f"There is no usable alias among those given (min_length={rules.min_length}). Give names.")
-        self._automaton.make_automaton()
+    def aliases(self, key: int) -> list[Alias]:
+        """The aliases of a name by its number, in the order they were given, with their words joined by blanks."""
 
-    @property
-    def aliases(self) -> Iterable[Alias]:
-        """The aliases in use, with their words joined by blanks."""
-        return (alias for group in self._aliases for alias in group)
+    def save(self, folder: Path) -> None:
+        """Write the aliases into an existing folder, where `kg.alias_index.AliasIndex` opens them."""
+
+
+class Matcher:
+    """Asks the rules about every name that is found, and settles overlaps."""
+
+    def __init__(self, aliases: Aliases, rules: Rules) -> None:
+        """Keep where names are found, and the rules."""
+        self._aliases, self._rules = aliases, rules
+        self._candidates = lru_cache(REMEMBERED)(self._weighed)
+
+    def __reduce__(self) -> tuple[type[Matcher], tuple[Aliases, Rules]]:
+        return Matcher, (self._aliases, self._rules)
 
     def mentions(self, text: str) -> list[Mention]:
         """The mentions in ``text``: of those that overlap the first, of those that begin together the longest."""
         matches = word_matches(text)
         words = [match[0] for match in matches]
-        lines = [word.casefold() for word in words]
-        ends = list(accumulate([len(line) + 1 for line in lines]))
-        hits = []
-        for end, key in self._automaton.iter(END + END.join(lines) + END):
-            last = bisect_left(ends, end)
-            hits.append((last + 1 - self._lengths[key], -last, key))
         found, free = [], 0
-        for begin, last, key in sorted(hits):
+        for begin, end, key in self._aliases.hits(words):
             if begin < free:
                 continue
-            surface = " ".join(words[begin : 1 - last])
-            if accepted := [alias for alias in self._aliases[key] if self._rules.accepts(alias.text, surface)]:
-                found.append(self._mention(matches[begin].start(), matches[-last].end(), accepted, surface))
-                free = 1 - last
+            weights, exact = self._candidates(key, " ".join(words[begin:end]))
+            if weights:
+                found.append(Mention(matches[begin].start(), matches[end - 1].end(), weights, exact))
+                free = end
         return found
 
-    def _add(self, alias: Alias) -> None:
-        form = spaced(alias.text)
-        if not self._rules.usable(form):
-            return
-        words = [word.casefold() for word in form.split(" ")]
-        key = END + END.join(words) + END
-        place = self._automaton.get(key, len(self._aliases))
-        if place == len(self._aliases):
-            self._automaton.add_word(key, place)
-            self._aliases.append([])
-            self._lengths.append(len(words))
-        self._aliases[place].append(alias._replace(text=form))
-
-    def _mention(self, start: int, end: int, aliases: list[Alias], surface: str) -> Mention:
-        """The best weight of each entity; one that is written otherwise weighs less."""
+    def _weighed(self, key: int, surface: str) -> tuple[dict[str, float], bool]:
+        """The best weight of each entity, and whether an alias is written as in the text; any other weighs less."""
+        accepted = [alias for alias in self._aliases.aliases(key) if self._rules.accepts(alias.text, surface)]
         weights: dict[str, float] = {}
-        for entity, form, weight in aliases:
+        for entity, form, weight in accepted:
             weight = weight if form == surface else weight * self._rules.other_case
             weights[entity] = max(weight, weights.get(entity, 0.0))
-        return Mention(start, end, weights, any(alias.text == surface for alias in aliases))
+        return weights, any(alias.text == surface for alias in accepted)

@@ -113,6 +113,10 @@ def whole_file(path: str | Path) -> Iterator[IO[str]]:
             yield file
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise KgError(f"Cannot write {target}: {error}. Make room, or give a path elsewhere.") from error
     finally:
         Path(temporary).unlink(missing_ok=True)
 

@@ -13,8 +13,7 @@ from spacy.util import filter_spans
 
 from kg.aliases import Case
 from kg.errors import KgError
-from kg.link import Link, Linker
-from kg.store import TripleStore
+from kg.link import Link, Linker, open_linker
 
 SPANS = "kplm_links"
 LINKER = "linker"
@@ -31,6 +30,7 @@ class SpacyLinker:
         """Wait with ``make`` until a linker is needed, since reading the component from disk brings another one."""
         self._make, self.label = make, label
         self._linker: Linker | None = None
+        self._unpacked: tempfile.TemporaryDirectory[str] | None = None
         if not Span.has_extension("kplm_score"):
             Span.set_extension("kplm_score", default=None)
 
@@ -72,20 +72,20 @@ class SpacyLinker:
             return content
 
     def from_bytes(self, content: bytes, *, exclude: Iterable[str] = ()) -> SpacyLinker:
-        """Read what `to_bytes` gave.
+        """Read what `to_bytes` gave; the linker maps its files, so they lie in a temporary folder as long as it lives.
 
         Raises:
             KgError: the content names a file outside of the component.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            root = Path(folder).resolve()
-            for name, data in srsly.msgpack_loads(content).items():
-                file = (root / name).resolve()
-                if not file.is_relative_to(root):
-                    raise KgError(f"The bytes of kplm_linker name a file outside of the component: '{name}'.")
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(data)
-            return self.from_disk(root)
+        self._unpacked = tempfile.TemporaryDirectory(prefix="kplm_linker.")
+        root = Path(self._unpacked.name).resolve()
+        for name, data in srsly.msgpack_loads(content).items():
+            file = (root / name).resolve()
+            if not file.is_relative_to(root):
+                raise KgError(f"The bytes of kplm_linker name a file outside of the component: '{name}'.")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+        return self.from_disk(root)
 
     def _made(self) -> Linker:
         if self._make is None:
@@ -125,12 +125,13 @@ def make_linker(
     Args:
         nlp: the pipeline.
         name: the component's name in it.
-        graph: as for `TripleStore.open`; None if the component will be read from disk.
-        names: a file of labels and aliases besides.
+        graph: as for `TripleStore.open`, or the folder of a saved linker, whose own rules then hold; None if the
+            component will be read from disk.
+        names: a file of labels and aliases besides those of a graph.
         case: see `kg.aliases.Rules`.
         threshold: links with a smaller score are left out.
         label: the label of the entities that links become.
     """
     if graph is None:
         return SpacyLinker(None, label)
-    return SpacyLinker(lambda: Linker.from_store(TripleStore.open(graph, names), case=case, threshold=threshold), label)
+    return SpacyLinker(lambda: open_linker(graph, names, case=case, threshold=threshold), label)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+END = "\n"
 CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0903\u093a-\u094f\u0981-\u0983\u09bc-\u09cd\ufe0f"
 WORD = re.compile(f"[{CJK}]|[^\\W{CJK}]+(?:[{MARKS}]+[^\\W{CJK}]*)*|[^\\w\\s]")
@@ -29,3 +31,8 @@ def word_matches(text: str) -> list[re.Match[str]]:
 def spaced(text: str) -> str:
     """The words of a text joined by one blank: the form in which names are compared."""
     return " ".join(WORD.findall(text))
+
+
+def folded(words: Sequence[str]) -> str:
+    """Words without their case, joined by `END`, which no word contains."""
+    return END.join(words).casefold()

@@ -36,13 +36,14 @@ class CommandLine(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Two checkpoints: ``last`` to go on from (``--checkpoint.every_n_train_steps 100`` for long epochs), and the best.
 
-        The best is picked by the head's headline score on the validation file.
+        The best is picked by the head's headline score on the validation file, or by the objective's loss there.
         """
         parser.link_arguments("data", "model.init_args.labels", compute_fn=_labels, apply_on="instantiate")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(ModelCheckpoint, "best")
         parser.link_arguments(("data", "model"), "best.monitor", compute_fn=_monitor, apply_on="instantiate")
-        parser.set_defaults({"checkpoint.save_last": True, "best.mode": "max", "best.filename": "best-{epoch}-{step}"})
+        parser.link_arguments("model", "best.mode", compute_fn=_mode, apply_on="instantiate")
+        parser.set_defaults({"checkpoint.save_last": True, "best.filename": "best-{epoch}-{step}"})
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Where no logger is named: TensorBoard and CSV, side by side with the config and the checkpoints."""
@@ -100,6 +101,10 @@ def _no_tips(record: logging.LogRecord) -> bool:
 def _monitor(data: Any, model: Any) -> str | None:
     scored = getattr(data, "files", {}).get("val") is not None
     return getattr(model, "monitor", None) if scored else None
+
+
+def _mode(model: Any) -> str:
+    return getattr(model, "mode", "max")
 
 
 def _labels(data: Any) -> list[str]:

@@ -61,6 +61,8 @@ class ErnieThuConfig(EncoderConfig):
     """Width W of an entity vector and of the entity stream."""
     entity_heads: int = 4
     """Attention heads of the entity stream; must divide ``entity_width``."""
+    entity_rows: int = 0
+    """Entities of a table that is trained inside the model; 0: the vectors are frozen and come with the batch."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,6 +1,6 @@
 """The table of batch fields: what each tensor is called, its shape letters, its type and what fills its padding.
 
-Letters: L tokens, S words, E entity slots, C classes, M marks, W entity width. A field has one value a row when its shape is empty.
+Letters: L tokens, S words, E entity slots, C classes, M marks, N candidates, W entity width. A field has one value a row when its shape is empty.
 A new kind of knowledge adds its rows here; the collator needs no other word about them.
 """
 
@@ -47,5 +47,10 @@ FIELDS: dict[str, Field] = {
     "mlm_labels": Field("L", torch.int64, IGNORE, "original token where a masker changed it"),
     "next_sentence": Field("", torch.int64, IGNORE, "1 when the second text was drawn at random"),
     "entity_labels": Field("E", torch.int64, IGNORE, "row of candidate_vectors that belongs to the slot"),
+    "candidate_ids": Field(
+        "N", torch.int64, 0, "table row + 1 of each distinct entity of the batch; a field of the whole batch"
+    ),
+    "candidate_vectors": Field("NW", torch.float32, 0.0, "their frozen vectors; a field of the whole batch"),
+    "epoch": Field("", torch.int64, 0, "how often the row was given out before; with it maskers draw anew each time"),
     "row": Field("", torch.int64, -1, "index of the example in its file, so that predictions keep their order"),
 }

@@ -11,11 +11,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
+from kg import EntityTable
 from kplm import __version__
 from kplm.config import EncoderConfig, ErnieThuConfig
 from kplm.convert import bert as bert_format
@@ -28,30 +30,32 @@ from kplm.errors import CheckpointError
 from kplm.heads import Head
 from kplm.locate import locate
 from kplm.models import BaseEncoder, Encoder, ErnieThu
+from kplm.nn.entities import Learned
 from kplm.spec import class_path, from_spec, to_spec
 from kplm.text import Tokenizer
-from kplm.training.finetune import Finetune
+from kplm.training import Finetune, Training
 
 FORMAT = "kplm"
 """The key that marks a config.json as ours."""
+CHECKPOINT = ".ckpt"
 
 
 def from_pretrained(name: str | Path, revision: str | None = None, local_files_only: bool = False) -> BaseEncoder:
     """The encoder of a saved model, or of a Hugging Face BERT checkpoint of any size.
 
     Args:
-        name: folder, ``package:NAME/folder`` or hub repository.
+        name: folder, ``package:NAME/folder``, hub repository, or the checkpoint of a training run (``.ckpt``).
         revision: branch, tag or commit of a hub repository.
         local_files_only: never download.
 
     Raises:
         CheckpointError: nothing is there, the weights do not fit the config, or another system wrote them.
     """
-    folder = locate(name, revision, local_files_only)
-    config = read_config(folder)
-    if FORMAT in config:
-        return _rebuild(config, _part(read_weights(folder), "encoder."), folder)
-    return _bert(folder, config)
+    found = locate(name, revision, local_files_only)
+    if found.suffix == CHECKPOINT:
+        return _rebuild(*_from_checkpoint(found), found)
+    config = read_config(found)
+    return _rebuild(config, read_weights(found), found) if FORMAT in config else _bert(found, config)
 
 
 def bert(
@@ -79,6 +83,7 @@ def ernie_thu(
     revision: str | None = None,
     local_files_only: bool = False,
     entity_init_std: float = 0.02,
+    table: str | None = None,
 ) -> ErnieThu:
     """ERNIE-THU, from its own checkpoint or started from a BERT checkpoint with fresh entity layers.
 
@@ -91,17 +96,18 @@ def ernie_thu(
         revision: branch, tag or commit of a hub repository.
         local_files_only: never download.
         entity_init_std: spread of the fresh entity weights of a BERT start.
+        table: entity table to put inside the model, where it is trained along; for small graphs and one machine. By default
+            vectors are frozen and come with the data.
     """
     found = from_pretrained(pretrained, revision, local_files_only)
-    if isinstance(found, ErnieThu):
-        return found
-    if not isinstance(found, Encoder):
+    if isinstance(found, Encoder):
+        kinds = tuple(layer_types or published_layers(found.config.layers))
+        found = _grow(found, kinds, entity_width, entity_heads, entity_init_std)
+    if not isinstance(found, ErnieThu):
         raise CheckpointError(
             f"{pretrained} holds a {type(found).__name__}; ERNIE-THU starts from BERT or from itself."
         )
-    return _grow(
-        found, tuple(layer_types or published_layers(found.config.layers)), entity_width, entity_heads, entity_init_std
-    )
+    return found if table is None else _with_table(found, EntityTable.open(table))
 
 
 def published_layers(layers: int) -> tuple[str, ...]:
@@ -111,7 +117,7 @@ def published_layers(layers: int) -> tuple[str, ...]:
 
 
 def save_pretrained(
-    model: BaseEncoder | Finetune,
+    model: BaseEncoder | Training,
     directory: str | Path,
     text: dict[str, Any] | None = None,
     objective: nn.Module | None = None,
@@ -119,7 +125,7 @@ def save_pretrained(
     """Write a model so that :func:`from_pretrained` and :func:`kplm.load` read it; the folder appears only when it is whole.
 
     Args:
-        model: an encoder, or a :class:`kplm.training.Finetune` whose head comes along.
+        model: an encoder, or a :class:`kplm.training.Training` whose head or objective comes along.
         directory: folder to make; files of an earlier save are replaced.
         text: description of the text side, see :meth:`kplm.data.encode.TextEncoder.describe`; a fine-tuned model knows it.
         objective: pretraining heads to keep beside an encoder.
@@ -127,18 +133,24 @@ def save_pretrained(
     Raises:
         CheckpointError: the folder cannot be written.
     """
-    if isinstance(model, Finetune):
+    if isinstance(model, Training):
         spec = model.describe()
         state = _trained(model.state_dict())
     else:
-        spec = {
-            "encoder": {"class_path": class_path(model), "config": to_spec(model.config)},
-            "head": None,
-            "labels": [],
-        }
+        spec = {"encoder": {"class_path": class_path(model), "config": to_spec(model.config)}}
         state = {f"encoder.{name}": value for name, value in model.state_dict().items()}
         state |= {f"objective.{name}": value for name, value in objective.state_dict().items()} if objective else {}
     return _write(Path(directory), {**spec, "text": spec.get("text") or text}, state)
+
+
+def export(checkpoint: str | Path, directory: str | Path) -> Path:
+    """Turn the checkpoint of a training run into a model folder, its head or its objective included.
+
+    Raises:
+        CheckpointError: it is no checkpoint of such a run, or the folder cannot be written.
+    """
+    spec, state = _from_checkpoint(locate(checkpoint))
+    return _write(Path(directory), spec, _trained(state))
 
 
 def load_finetuned(path: str | Path) -> tuple[Finetune, dict[str, Any]]:
@@ -224,9 +236,10 @@ def read_config(folder: Path) -> dict[str, Any]:
 def _bert(folder: Path, config: dict[str, Any]) -> Encoder:
     sizes = bert_format.config_from(config)
     encoder = Encoder(sizes)
-    state, fresh = bert_format.encoder_state(read_weights(folder), sizes)
+    weights = read_weights(folder)
+    state, fresh = bert_format.encoder_state(weights, sizes)
     encoder.load_state_dict(state, strict=False)
-    encoder.fresh = tuple(sorted(fresh))
+    encoder.fresh, encoder.beside = tuple(sorted(fresh)), bert_format.pretraining_heads(weights)
     return encoder
 
 
@@ -237,7 +250,19 @@ def _grow(start: Encoder, layer_types: tuple[str, ...], width: int, heads: int, 
     for name, weight in model.named_parameters():
         if name in fresh and weight.ndim > 1:
             nn.init.normal_(weight, std=std)
-    model.fresh = (*sorted(fresh), *start.fresh)
+    model.fresh, model.beside = (*sorted(fresh), *start.fresh), start.beside
+    return model
+
+
+def _with_table(model: ErnieThu, table: EntityTable) -> ErnieThu:
+    if table.width != model.config.entity_width:
+        raise CheckpointError(
+            f"the table {table.path} has vectors of width {table.width}, the model's entity stream is "
+            f"{model.config.entity_width} wide. Set entity_width={table.width} for a BERT start, or use another table."
+        )
+    learned = Learned(len(table), table.width)
+    learned.start_from(torch.from_numpy(table.vectors(np.arange(len(table)))))
+    model.entities, model.config = learned, replace(model.config, entity_rows=len(table))
     return model
 
 
@@ -246,7 +271,7 @@ def _with_dropout(encoder: Encoder, dropout: float) -> Encoder:
     if encoder.pooler is None:
         again.pooler = None
     again.load_state_dict(encoder.state_dict())
-    again.fresh = encoder.fresh
+    again.fresh, again.beside = encoder.fresh, encoder.beside
     return again
 
 
@@ -260,10 +285,11 @@ def _skeleton(spec: dict[str, Any]) -> BaseEncoder:
 
 
 def _rebuild(spec: dict[str, Any], state: dict[str, torch.Tensor], where: Path) -> BaseEncoder:
-    encoder = _skeleton(spec)
-    if not any(name.startswith("pooler.") for name in state):
+    encoder, own = _skeleton(spec), _part(state, "encoder.")
+    if not any(name.startswith("pooler.") for name in own):
         encoder.pooler = None
-    _load(encoder, state, set(encoder.state_dict()), where)
+    _load(encoder, own, set(encoder.state_dict()), where)
+    encoder.beside = _part(state, "objective.")
     return encoder
 
 
@@ -285,8 +311,8 @@ def _load(model: nn.Module, state: dict[str, torch.Tensor], wanted: set[str], wh
 
 
 def _trained(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights of the encoder and the head; metrics and the like stay behind."""
-    return {name: value for name, value in state.items() if name.startswith(("encoder.", "head."))}
+    """The weights of the encoder and of what stands on it; metrics and the like stay behind."""
+    return {name: value for name, value in state.items() if name.startswith(("encoder.", "head.", "objective."))}
 
 
 def _part(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
@@ -299,7 +325,7 @@ def _from_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor
     except Exception as error:  # torch raises many kinds on a broken archive
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
     if "kplm" not in found or "state_dict" not in found:
-        raise CheckpointError(f"{path} is no checkpoint of a kplm fine-tuning run.")
+        raise CheckpointError(f"{path} is no checkpoint of a kplm training run.")
     return found["kplm"], found["state_dict"]
 
 
@@ -308,7 +334,7 @@ def _write(directory: Path, spec: dict[str, Any], state: dict[str, torch.Tensor]
         directory.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
         try:
-            text = dict(spec["text"]) if spec["text"] else None
+            text = dict(spec["text"]) if spec.get("text") else None
             if text:
                 (building / "tokenizer.json").write_text(text["tokenizer"], encoding="utf-8")
             config = {FORMAT: __version__, **spec, "text": text}
@@ -333,13 +359,11 @@ def _write(directory: Path, spec: dict[str, Any], state: dict[str, torch.Tensor]
 def _card(spec: dict[str, Any], state: dict[str, torch.Tensor]) -> str:
     count = sum(value.numel() for value in state.values())
     kind = spec["encoder"]["class_path"].rpartition(".")[2]
-    head = spec["head"]["class_path"].rpartition(".")[2] if spec.get("head") else None
-    use = "kplm.load(FOLDER).predict([...])" if head else "kplm.from_pretrained(FOLDER)"
-    lines = [
-        f"---\nlibrary_name: kplm\ntags: [kplm, {kind}]\n---",
-        f"# {kind}" + (f" with a {head} head" if head else ""),
-    ]
+    above = spec.get("head") or spec.get("objective")
+    on_top = f" with {above['class_path'].rpartition('.')[2]}" if above else ""
+    use = "kplm.load(FOLDER).predict([...])" if spec.get("head") else "kplm.from_pretrained(FOLDER)"
+    lines = [f"---\nlibrary_name: kplm\ntags: [kplm, {kind}]\n---", f"# {kind}{on_top}"]
     lines.append(f"{count:,} parameters, written by kplm {__version__}. Read it with `{use}`.")
-    if spec["labels"]:
+    if spec.get("labels"):
         lines.append("Classes: " + ", ".join(spec["labels"]))
     return "\n\n".join(lines) + "\n"

@@ -187,7 +187,7 @@ def test_encoders_without_a_head_and_foreign_checkpoints_do_not_answer(tmp_path:
         load_finetuned(tiny_bert)
     other = tmp_path / "other.ckpt"
     torch.save({"state_dict": {}}, other)
-    with pytest.raises(CheckpointError, match="is no checkpoint of a kplm fine-tuning run"):
+    with pytest.raises(CheckpointError, match="is no checkpoint of a kplm training run"):
         load_finetuned(other)
     other.write_bytes(b"broken")
     with pytest.raises(CheckpointError, match="cannot be read as a checkpoint"):

@@ -42,7 +42,7 @@ ACTIVATIONS = {
 }
 
 HEADS = ("cls", "classifier", "qa_outputs")
-"""Task heads of their classes; the encoder does not need them."""
+"""Heads of their classes; the encoder does not need them. Pretraining goes on from ``cls``, see :func:`pretraining_heads`."""
 
 ROWS = """
     embeddings.word_embeddings                      embeddings.terms.input_ids
@@ -58,6 +58,13 @@ ROWS = """
     encoder.layer.{i}.output.dense                  stack.layers.{i}.think.down
     encoder.layer.{i}.output.LayerNorm              stack.layers.{i}.think.norm
     pooler.dense                                    pooler.dense
+"""
+
+PRETRAINING = """
+    cls.predictions.transform.dense         objective.terms.masked_words.transform.dense
+    cls.predictions.transform.LayerNorm     objective.terms.masked_words.transform.norm
+    cls.predictions.bias                    objective.terms.masked_words.bias
+    cls.seq_relationship                    objective.terms.next_sentence.output
 """
 
 
@@ -112,13 +119,19 @@ def encoder_state(state: Mapping[str, Tensor], config: EncoderConfig) -> tuple[S
         CheckpointError: keys or shapes do not fit ``config``.
     """
     bare = {key.removeprefix("bert."): tensor for key, tensor in state.items()}
-    heads = sorted({key.split(".")[0] for key in bare} & set(HEADS))
+    heads = sorted({key.split(".")[0] for key in bare} & set(HEADS) - {"cls"})
     if heads:
         log.info(f"the checkpoint's task heads are not used: {', '.join(heads)}")
     with torch.device("meta"):
         expected = Encoder(config).state_dict()
     found = _table(config).to_ours(bare, expected, optional=("pooler",))
     return found, frozenset(expected) - frozenset(found)
+
+
+def pretraining_heads(state: Mapping[str, Tensor]) -> State:
+    """The heads of masked words and next sentence that a checkpoint holds, by the names an objective gives them."""
+    found = KeyTable(PRETRAINING).known(state)
+    return {name.removeprefix("objective."): tensor for name, tensor in found.items()}
 
 
 def encoder_to_hf(encoder: Encoder) -> tuple[dict[str, Any], State]:

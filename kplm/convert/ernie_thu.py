@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from kplm.config import EncoderConfig, ErnieThuConfig
+from kplm.convert.bert import PRETRAINING as BERT_PRETRAINING
 from kplm.convert.bert import sizes_from, to_sizes
 from kplm.convert.keys import KeyTable, State
 from kplm.convert.weights import read_weights
@@ -49,11 +50,7 @@ BODY = """
     bert.encoder.layer.{norm}.attention.output_ent.LayerNorm    encoder.layers.{norm}.read_entities.norm
     bert.pooler.dense                                       encoder.pooler.dense
 """
-PRETRAINING = """
-    cls.predictions.transform.dense                         objective.terms.masked_words.transform.dense
-    cls.predictions.transform.LayerNorm                     objective.terms.masked_words.transform.norm
-    cls.predictions.bias                                    objective.terms.masked_words.bias
-    cls.seq_relationship                                    objective.terms.next_sentence.output
+PRETRAINING = f"""{BERT_PRETRAINING}
     cls.predictions_ent.transform.dense                     objective.terms.entity_denoising.transform.dense
     cls.predictions_ent.transform.LayerNorm                 objective.terms.entity_denoising.transform.norm
 """

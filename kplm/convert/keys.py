@@ -53,6 +53,11 @@ class KeyTable:
             _check_shape(self.theirs(key), key, tensor, expected[key])
         return found
 
+    def known(self, state: Mapping[str, Tensor]) -> State:
+        """Those tensors of a checkpoint that have a counterpart here, renamed; the rest is passed over."""
+        named = ((_rename(modern(key), self._ours), tensor) for key, tensor in state.items())
+        return {ours: tensor for ours, tensor in named if ours is not None}
+
     def to_theirs(self, state: Mapping[str, Tensor]) -> State:
         """Rename our tensors back, detached; the inverse of :meth:`to_ours`.
 

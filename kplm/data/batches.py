@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any
 
@@ -52,7 +53,7 @@ class LengthBatches(Sampler[list[int]]):
         self.epoch, self.position, self._resumed = 0, 0, False
         usual = int(np.median(self.lengths)) if len(self.lengths) else 1
         self._pool = self.POOL * min(rows, max(1, tokens // max(usual, 1)))
-        drawn = len(self._draw(0, 0))
+        drawn = len(self._draw(0, 0)[1])
         total = min(drawn + round(self.SLACK * drawn), len(self.lengths))
         self._size = -(-total // ranks)
 
@@ -66,7 +67,7 @@ class LengthBatches(Sampler[list[int]]):
         mine = self._batches(self.epoch)
         while self.position < len(mine):
             self.position += 1
-            yield mine[self.position - 1]
+            yield mine[self.position - 1].tolist()
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and number of batches already given out."""
@@ -77,23 +78,64 @@ class LengthBatches(Sampler[list[int]]):
         self.epoch, self.position = state["epoch"], state["position"]
         self._resumed = self.position < len(self)
 
-    def _batches(self, epoch: int) -> list[list[int]]:
+    def _batches(self, epoch: int) -> list[np.ndarray]:
+        """This rank's batches of one epoch, each an array of rows."""
         wanted = min(self._size * self.ranks, len(self.lengths))
-        batches = next(found for attempt in count() if len(found := self._draw(epoch, attempt)) <= wanted)
-        while len(batches) < wanted:
-            largest = max(range(len(batches)), key=lambda i: len(batches[i]))
-            half = len(batches[largest]) // 2
-            batches += [batches[largest][half:]]
-            batches[largest] = batches[largest][:half]
-        order = np.random.default_rng((self.seed, epoch)).permutation(len(batches))
+        order, ends = next(found for attempt in count() if len((found := self._draw(epoch, attempt))[1]) <= wanted)
+        batches = _halved(np.split(order, ends[:-1]), wanted)
+        shuffled = np.random.default_rng((self.seed, epoch)).permutation(len(batches))
         short = -len(batches) % self.ranks  # only when there are fewer rows than that many batches
-        return [batches[i] for i in [*order, *order[:short]]][self.rank :: self.ranks]
+        return [batches[i] for i in [*shuffled, *shuffled[:short]][self.rank :: self.ranks]]
 
-    def _draw(self, epoch: int, attempt: int) -> list[list[int]]:
+    def _draw(self, epoch: int, attempt: int) -> tuple[np.ndarray, np.ndarray]:
+        """All rows in a new order, and where each batch ends in it."""
         order = np.random.default_rng((self.seed, epoch, attempt)).permutation(len(self.lengths))
-        pools = (order[i : i + self._pool] for i in range(0, len(order), self._pool))
-        ascending = (rows[np.argsort(self.lengths[rows], kind="stable")] for rows in pools)
-        return [batch for rows in ascending for batch in cut_by_budget(rows, self.lengths, self.tokens, self.rows)]
+        ends = [np.zeros(0, np.int64)]
+        for start in range(0, len(order), self._pool):
+            pool = order[start : start + self._pool]
+            pool[:] = pool[np.argsort(self.lengths[pool], kind="stable")]
+            ends.append(start + batch_ends(self.lengths[pool], self.tokens, self.rows))
+        return order, np.concatenate(ends)
+
+
+def _halved(batches: list[np.ndarray], wanted: int) -> list[np.ndarray]:
+    """Halve the largest batches until there are so many."""
+    heap = [(-len(batch), i) for i, batch in enumerate(batches)] if len(batches) < wanted else []
+    heapify(heap)
+    while len(batches) < wanted:
+        size, i = heappop(heap)
+        half = -size // 2
+        batches.append(batches[i][half:])
+        batches[i] = batches[i][:half]
+        heappush(heap, (-half, i))
+        heappush(heap, (size + half, len(batches) - 1))
+    return batches
+
+
+class Drawn(Sampler[list[tuple[int, int]]]):
+    """The same batches with the epoch beside each row, so that a row can be masked anew each time it is drawn.
+
+    Args:
+        batches: the sampler whose batches these are.
+    """
+
+    def __init__(self, batches: LengthBatches) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for batch in self.batches:
+            yield [(row, self.batches.epoch) for row in batch]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the batches are."""
+        return self.batches.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where ``state`` was taken."""
+        self.batches.load_state_dict(state)
 
 
 class OwnShare(Sampler[list[int]]):
@@ -104,7 +146,8 @@ class OwnShare(Sampler[list[int]]):
 
     def __init__(self, lengths: Sequence[int], tokens: int, rows: int, rank: int = 0, ranks: int = 1) -> None:
         order = np.argsort(np.asarray(lengths), kind="stable")[rank::ranks]
-        self.batches = list(cut_by_budget(order, np.asarray(lengths), tokens, rows))
+        ends = batch_ends(np.asarray(lengths)[order], tokens, rows)
+        self.batches = [batch.tolist() for batch in np.split(order, ends[:-1])] if len(order) else []
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -113,18 +156,19 @@ class OwnShare(Sampler[list[int]]):
         return iter(self.batches)
 
 
-def cut_by_budget(order: np.ndarray, lengths: np.ndarray, tokens: int, rows: int) -> Iterator[list[int]]:
-    """Cut rows, given in ascending order of length, into batches of at most ``tokens`` positions and ``rows`` rows.
+def batch_ends(lengths: np.ndarray, tokens: int, rows: int) -> np.ndarray:
+    """Cut rows of ascending length into batches of at most ``tokens`` positions and ``rows`` rows.
 
     A row longer than the budget gets a batch of its own.
+
+    Returns: where each batch ends, ``[batches] int64``.
     """
-    start = 0
-    for end, length in enumerate(lengths[order]):  # the longest so far, so it pads the batch
-        if end > start and ((end - start + 1) * length > tokens or end - start == rows):
-            yield order[start:end].tolist()
-            start = end
-    if start < len(order):
-        yield order[start:].tolist()
+    ends, start, counts = [], 0, np.arange(1, rows + 1)
+    while start < len(lengths):
+        some = lengths[start : start + rows]
+        start += max(1, int(np.searchsorted(some * counts[: len(some)], tokens, side="right")))
+        ends.append(start)
+    return np.array(ends, np.int64)
 
 
 def padding_share(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> float:

@@ -8,19 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import pytorch_lightning as pl
-import torch
-from torch.utils.data import DataLoader, Dataset
-from torchdata.stateful_dataloader import StatefulDataLoader
+from torch.utils.data import Dataset
 
 from kplm.data.annotate import Annotator, Knowledge
-from kplm.data.batches import LengthBatches, OwnShare
 from kplm.data.collate import Collator
 from kplm.data.encode import Row, TextEncoder, answered, unlabelled
 from kplm.data.example import Example
+from kplm.data.loading import LengthBatched
 from kplm.data.sources import JsonLines, PlainText, Source
 from kplm.data.targets import ClassTargets, SetTargets, TagTargets, Targets
-from kplm.errors import DataError, KplmError
+from kplm.errors import DataError
 from kplm.locate import locate
 from kplm.text import Tokenizer
 
@@ -29,8 +26,8 @@ Task = Literal["class", "set", "tags"]
 TARGETS: dict[str, type[Targets]] = {"class": ClassTargets, "set": SetTargets, "tags": TagTargets}
 
 
-class Rows(Dataset[Row]):
-    """Encoded examples in memory."""
+class EncodedRows(Dataset[Row]):
+    """Encoded examples in memory; the same in every epoch."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
@@ -39,11 +36,11 @@ class Rows(Dataset[Row]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> Row:
-        return self.rows[index]
+    def __getitem__(self, index: int | tuple[int, int]) -> Row:
+        return self.rows[index[0] if isinstance(index, tuple) else index]
 
 
-class TextData(pl.LightningDataModule):
+class TextData(LengthBatched):
     """Files to batches: read, link, mark, cut, encode, batch by length.
 
     Args:
@@ -84,17 +81,13 @@ class TextData(pl.LightningDataModule):
         workers: int = 0,
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        files = {"train": train, "val": val, "test": test, "predict": predict}
+        super().__init__(files, batch_tokens, batch_rows, workers, seed)
         self.source, self.task = source, task
-        self.files = {"train": train, "val": val, "test": test, "predict": predict}
         self.labels, self.knowledge = labels, knowledge
-        self.batch_tokens, self.batch_rows, self.workers, self.seed = batch_tokens, batch_rows, workers, seed
         self.text = TextEncoder(Tokenizer.from_file(locate(tokenizer)), annotators or [], markers, max_length)
         for annotator in self.text.annotators:
             annotator.switch(knowledge)
-        self._rows: dict[str, Rows] = {}
-        self._loader: StatefulDataLoader | None = None
-        self._resume: dict[str, Any] | None = None
 
     @cached_property
     def label_names(self) -> tuple[str, ...]:
@@ -111,8 +104,7 @@ class TextData(pl.LightningDataModule):
     @property
     def sizes(self) -> dict[str, int]:
         """Sizes of the encoder that these batches need, under the names of its config."""
-        longest = max((max(rows.lengths) for rows in self._rows.values()), default=0)
-        found = {"vocab_size": len(self.text.tokenizer), "positions": longest}
+        found = {"vocab_size": len(self.text.tokenizer), "positions": self.longest}
         for annotator in self.text.annotators:
             found |= annotator.sizes
         return found
@@ -134,54 +126,6 @@ class TextData(pl.LightningDataModule):
             raise DataError(f"{path} holds no example.")
         return self.text.with_words(found) if stage == "predict" and self.task == "tags" else found
 
-    def setup(self, stage: str) -> None:
-        """Read and encode the files of a stage; each file once."""
-        names = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("predict",)}[stage]
-        for name in names:
-            if name not in self._rows and (name != "val" or self.files["val"] is not None):
-                self._rows[name] = self._encode(name)
-
-    def train_dataloader(self) -> StatefulDataLoader:
-        """Batches by length whose order depends on ``seed`` and epoch alone; stops and resumes at any batch."""
-        rows, (rank, ranks) = self._rows["train"], self._ranks()
-        batches = LengthBatches(rows.lengths, self.batch_tokens, self.batch_rows, self.seed, rank, ranks)
-        self._loader = StatefulDataLoader(
-            rows,
-            batch_sampler=batches,
-            collate_fn=self.collator,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            generator=torch.Generator(),  # leaves the global one alone, which exact resume restores
-        )
-        if self._resume is not None:
-            self._loader.load_state_dict(self._resume)
-            self._resume = None
-        return self._loader
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where the training batches are, for the checkpoint."""
-        return {} if self._loader is None else {"train": self._loader.state_dict()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Train on from the batch after the checkpoint.
-
-        Lightning restores loaders too, but not those it opened before to count the steps of the learning rate's schedule.
-        """
-        if self.trainer is not None and self.trainer.state.fn == "fit":
-            self._resume = state_dict.get("train")
-
-    def val_dataloader(self) -> DataLoader | list[DataLoader]:
-        """Every row once over all ranks; no loader where no file is given."""
-        return self._evaluation("val") if "val" in self._rows else []
-
-    def test_dataloader(self) -> DataLoader:
-        """Every row once over all ranks."""
-        return self._evaluation("test")
-
-    def predict_dataloader(self) -> DataLoader:
-        """Every row once over all ranks."""
-        return self._evaluation("predict")
-
     def answers(self, found: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
         """Predictions by row, in input order, ready to write as JSON lines."""
         examples = self.examples("predict")
@@ -196,30 +140,9 @@ class TextData(pl.LightningDataModule):
         """What makes a batch of rows."""
         return Collator([annotator.complete for annotator in self.text.annotators])
 
-    def _encode(self, name: str) -> Rows:
+    def read(self, name: str) -> EncodedRows:
+        """Read and encode one file."""
         examples = self.examples(name)
         log.info(f"{name}: {len(examples):,} examples from {self.files[name]}")
         self.text.targets = TARGETS[self.task]([] if name == "predict" else self.label_names)
-        return Rows(self.text(unlabelled(examples) if name == "predict" else examples))
-
-    def _evaluation(self, name: str) -> DataLoader:
-        rows, (rank, ranks) = self._rows[name], self._ranks()
-        if len(rows) < ranks:
-            raise DataError(f"{self.files[name]} has {len(rows)} examples for {ranks} processes; use fewer processes.")
-        share = OwnShare(rows.lengths, 2 * self.batch_tokens, 2 * self.batch_rows, rank, ranks)
-        return DataLoader(
-            rows,
-            batch_sampler=share,
-            collate_fn=self.collator,
-            num_workers=self.workers,
-            generator=torch.Generator(),
-        )
-
-    def _ranks(self) -> tuple[int, int]:
-        if self.trainer is None or self.trainer.world_size == 1:
-            return 0, 1
-        if self.trainer._accelerator_connector.use_distributed_sampler:
-            raise KplmError(
-                "this data module shares rows between processes itself: set trainer.use_distributed_sampler: false."
-            )
-        return self.trainer.global_rank, self.trainer.world_size
+        return EncodedRows(self.text(unlabelled(examples) if name == "predict" else examples))

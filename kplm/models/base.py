@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from torch import Tensor, nn
 
@@ -21,6 +23,8 @@ class BaseEncoder(nn.Module, ABC):
     """BERT's pooler; a head that does not read it sets it to None, so that no weight stays without a gradient."""
     fresh: tuple[str, ...] = ()
     """Names of the weights that started at random although others were loaded; they may learn at a rate of their own."""
+    beside: Mapping[str, Tensor] = MappingProxyType({})
+    """Pretraining heads its checkpoint held, by the names an objective gives their weights; an objective starts from them."""
 
     @property
     @abstractmethod

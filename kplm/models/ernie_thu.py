@@ -17,6 +17,7 @@ from kplm.fields import Batch
 from kplm.models.base import BaseEncoder, initialise
 from kplm.models.encoder import Encoder
 from kplm.nn.embeddings import Embeddings, bert_terms
+from kplm.nn.entities import EntityVectors, Learned, Shipped
 from kplm.nn.layer import AttentionBlock, EncoderLayer, FeedForward
 from kplm.nn.pooling import BertPooler
 from kplm.nn.relations import Relations
@@ -111,6 +112,9 @@ class ErnieThu(BaseEncoder):
         super().__init__()
         self.config: ErnieThuConfig = config
         self.embeddings = Embeddings(bert_terms(config), config)
+        self.entities: EntityVectors = (
+            Learned(config.entity_rows, config.entity_width) if config.entity_rows else Shipped()
+        )
         self.layers = nn.ModuleList(self.kinds[kind](config) for kind in config.layer_types)
         self.pooler = BertPooler(config)
         self.apply(lambda module: initialise(module, config.init_std))
@@ -119,7 +123,7 @@ class ErnieThu(BaseEncoder):
     @property
     def reads(self) -> frozenset[str]:
         """Names of the batch fields the forward pass needs."""
-        return frozenset(self.embeddings.terms) | {"document", "entity_positions", "entity_ids", "entity_vectors"}
+        return frozenset(self.embeddings.terms) | {"document", "entity_positions", "entity_ids"} | self.entities.reads
 
     def forward(self, batch: Batch) -> Tensor:
         """Encode a batch into token states ``[B, L, D]``; the entity stream stays inside."""
@@ -131,8 +135,8 @@ class ErnieThu(BaseEncoder):
     def walk(self, tokens: Tensor, batch: Batch) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield tokens ``[B, L, D]`` and entities ``[B, E, W]`` after each layer."""
         visibility = by_fields(batch)
-        relations, slots = Relations.of(visibility), _slots(batch, visibility)
-        entities = batch["entity_vectors"].to(tokens.dtype)
+        entities = self.entities(batch).to(tokens.dtype)
+        relations, slots = Relations.of(visibility), _slots(batch, visibility, entities)
         for layer in self.layers:
             tokens, entities = layer.fuse(tokens, entities, relations, slots)  # type: ignore[operator]
             yield tokens, entities
@@ -157,9 +161,9 @@ def _entity_sizes(config: ErnieThuConfig) -> EncoderConfig:
     return replace(EncoderConfig(**plain), hidden=config.entity_width, heads=config.entity_heads)
 
 
-def _slots(batch: Batch, visibility: Visibility) -> Slots:
+def _slots(batch: Batch, visibility: Visibility, like: Tensor) -> Slots:
     positions, filled = batch["entity_positions"], batch["entity_ids"] >= 0
     document = visibility.document.gather(1, positions) * filled  # [B, E]
     packed = isinstance(visibility, Documents)
     seen = Documents(document) if packed else Padding(filled.long())
-    return Slots(positions, filled[..., None].to(batch["entity_vectors"]), Relations.of(seen))
+    return Slots(positions, filled[..., None].to(like), Relations.of(seen))

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
 
-from kplm.errors import KplmError, MissingFieldError, did_you_mean
+from kplm.errors import CheckpointError, KplmError, MissingFieldError, did_you_mean
 from kplm.fields import IGNORE, Batch
 from kplm.models import BaseEncoder
+
+LOSS = "loss"
+Prediction = tuple[Tensor, Tensor]
+"""Logits ``[N, C]`` float and gold classes ``[N]`` int of what a batch has to predict, some perhaps ignored."""
 
 
 class Term(nn.Module, ABC):
@@ -29,20 +35,36 @@ class Term(nn.Module, ABC):
     pools = False
     """Whether it uses the encoder's pooler."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.init_args: dict[str, Any] = {}
+
     @abstractmethod
     def build(self, encoder: BaseEncoder) -> None:
         """Make the tensors for this encoder."""
 
     @abstractmethod
+    def predict(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Prediction:
+        """Score what is to be predicted, and say what it was."""
+
     def forward(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Tensor:
         """The loss as a scalar from states ``[B, L, D]``; 0 with a gradient when the batch has nothing to predict."""
+        return cross_entropy(*self.predict(encoder, states, batch))
+
+    def metrics(self) -> dict[str, Metric]:
+        """Fresh metrics by name, beside the loss; each is updated with logits ``[N, C]`` and gold ``[N]``, none ignored."""
+        return {"accuracy": Accuracy()}
 
 
 class Objective(nn.Module, ABC):
     """Encoder and batch to losses."""
 
-    reads: frozenset[str]
-    """Batch fields needed beside those of the encoder."""
+    reads: Mapping[str, frozenset[str]]
+    """For each part the batch fields it needs beside those of the encoder; known once the objective is built."""
+    fresh: frozenset[str] = frozenset()
+    """Names of the weights that started at random, not from the encoder's checkpoint."""
+    init_args: dict[str, Any]
+    """Constructor arguments, kept so that a checkpoint can rebuild the objective."""
 
     @abstractmethod
     def build(self, encoder: BaseEncoder) -> None:
@@ -51,6 +73,18 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def forward(self, encoder: BaseEncoder, batch: Batch) -> dict[str, Tensor]:
         """Scalars by name; 'loss' is the one to minimise."""
+
+    @abstractmethod
+    def metrics(self) -> MetricCollection:
+        """Fresh metrics for :meth:`score`."""
+
+    @abstractmethod
+    def score(self, metrics: MetricCollection, encoder: BaseEncoder, batch: Batch) -> None:
+        """Update the metrics with a batch; they are exact over any number of ranks and batches."""
+
+    @abstractmethod
+    def report(self, metrics: MetricCollection) -> dict[str, Tensor]:
+        """What the metrics say by now; 'loss' is always among it."""
 
 
 class Weighted(Objective):
@@ -71,18 +105,24 @@ class Weighted(Objective):
             raise KplmError(f"weights names '{name}', but the terms are: {', '.join(names)}.{near}")
         self.terms = nn.ModuleDict(dict(zip(names, terms)))
         self.weights = {name: (weights or {}).get(name, 1.0) for name in names}
+        self.init_args = {"terms": list(terms), "weights": self.weights}
 
     @property
-    def reads(self) -> frozenset[str]:  # type: ignore[override]
-        """Batch fields of all terms."""
-        return frozenset(field for term in self._terms() for field in term.reads)
+    def reads(self) -> dict[str, frozenset[str]]:  # type: ignore[override]
+        """Batch fields of each term."""
+        return {type(term).__name__: term.reads for term in self._terms()}
 
     def build(self, encoder: BaseEncoder) -> None:
-        """Build each term; the pooler goes when none of them uses it."""
+        """Build each term, starting it from the heads the encoder's checkpoint held; the pooler goes when no term uses it.
+
+        Raises:
+            CheckpointError: such a head has another shape.
+        """
         if not any(term.pools for term in self._terms()):
             encoder.pooler = None
         for term in self._terms():
             term.build(encoder)
+        self.fresh = frozenset(self._start_from(encoder.beside))
 
     def forward(self, encoder: BaseEncoder, batch: Batch) -> dict[str, Tensor]:
         """``{'loss': weighted sum, <term name>: its own loss, ...}``.
@@ -90,16 +130,67 @@ class Weighted(Objective):
         Raises:
             MissingFieldError: the batch lacks a field that a term reads.
         """
-        for term in self._terms():
-            for field in sorted(term.reads - set(batch)):
-                raise MissingFieldError(type(term).__name__, field, batch)
+        for reader, fields in self.reads.items():
+            for field in sorted(fields - set(batch)):
+                raise MissingFieldError(reader, field, batch)
         states = encoder(batch)  # [B, L, D]
         losses = {term.name: term(encoder, states, batch) for term in self._terms()}
         total = torch.stack([self.weights[name] * loss for name, loss in losses.items()]).sum()
         return {"loss": total, **losses}
 
+    def metrics(self) -> MetricCollection:
+        """Each term's loss and metrics as ``<term>_<metric>``."""
+        found: dict[str, Metric] = {}
+        for term in self._terms():
+            found |= {f"{term.name}_{name}": metric for name, metric in {LOSS: MeanMetric(), **term.metrics()}.items()}
+        return MetricCollection(found, compute_groups=False)
+
+    def score(self, metrics: MetricCollection, encoder: BaseEncoder, batch: Batch) -> None:
+        """A term counts as often as the batch has something for it to predict: means are over predictions, not batches."""
+        states = encoder(batch)
+        for term in self._terms():
+            logits, gold = term.predict(encoder, states, batch)
+            known = gold != IGNORE
+            if known.any():
+                logits, gold = logits[known].float(), gold[known]
+                metrics[f"{term.name}_{LOSS}"].update(F.cross_entropy(logits, gold), len(gold))
+                for name in term.metrics():
+                    metrics[f"{term.name}_{name}"].update(logits, gold)
+
+    def report(self, metrics: MetricCollection) -> dict[str, Tensor]:
+        """The weighted 'loss' and all that terms measured; a term that had nothing to predict is left out."""
+        values = metrics.compute()
+        losses = {name: values[f"{name}_{LOSS}"] for name in self.terms}
+        seen = [name for name, loss in losses.items() if not torch.isnan(loss)]
+        total = sum((self.weights[name] * losses[name] for name in seen), torch.zeros(()))
+        return {LOSS: total} | {key: value for key, value in values.items() if key.startswith(tuple(seen))}
+
     def _terms(self) -> list[Term]:
         return cast("list[Term]", list(self.terms.values()))
+
+    def _start_from(self, beside: Mapping[str, Tensor]) -> set[str]:
+        """Load the heads that came with the encoder; returns the names that stay fresh."""
+        own = self.state_dict()
+        known = {name: value for name, value in beside.items() if name in own}
+        for name, value in known.items():
+            if value.shape != own[name].shape:
+                raise CheckpointError(
+                    f"the checkpoint's {name} has the shape {list(value.shape)}, this objective needs "
+                    f"{list(own[name].shape)}. Use the checkpoint with the vocabulary and the entity width it was trained with."
+                )
+        self.load_state_dict(known, strict=False)
+        return {name for name, _ in self.named_parameters()} - set(known)
+
+
+class Accuracy(MulticlassAccuracy):
+    """Share of predictions whose best class is right; the number of classes may differ from batch to batch."""
+
+    def __init__(self) -> None:
+        super().__init__(num_classes=2, average="micro", validate_args=False)
+
+    def update(self, logits: Tensor, gold: Tensor) -> None:
+        """``[N, C]`` and ``[N]``."""
+        super().update(logits.argmax(-1), gold)
 
 
 def cross_entropy(logits: Tensor, gold: Tensor) -> Tensor:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from kplm.config import ErnieThuConfig
 from kplm.errors import KplmError
 from kplm.fields import IGNORE, Batch
-from kplm.models import BaseEncoder
-from kplm.objectives.base import Term, cross_entropy
+from kplm.models import BaseEncoder, ErnieThu
+from kplm.objectives.base import Prediction, Term
 from kplm.objectives.transform import Transform
 
 
 class EntityDenoising(Term):
     """dEA: name a token's entity after entities were removed or exchanged (Zhang et al., 2019, section 3.4, eq. 6).
 
-    It reads one tensor that belongs to the whole batch and not to a row: ``candidate_vectors`` ``[N, W]`` float, the
-    frozen vectors of the batch's distinct entities, which ``entity_labels`` counts through. As in the authors' code the
-    score comes from the *token* state under the slot, and row 0 is the zero vector, which competes but is never right.
+    The candidates are the batch's distinct entities, whose vectors ``[N, W]`` the encoder knows where to find; ``entity_labels``
+    counts through them. As in the authors' code the score comes from the *token* state under the slot, and row 0 is the zero
+    vector, which competes but is never right.
     """
 
     name = "entity_denoising"
-    reads = frozenset({"entity_positions", "entity_labels", "candidate_vectors"})
+    reads = frozenset({"entity_positions", "entity_labels"})
 
     def build(self, encoder: BaseEncoder) -> None:
         """A transform from the token width to the entity width.
@@ -29,16 +28,18 @@ class EntityDenoising(Term):
         Raises:
             KplmError: the encoder has no entity stream.
         """
-        if not isinstance(encoder.config, ErnieThuConfig):
+        if not isinstance(encoder, ErnieThu):
             raise KplmError(f"entity denoising needs a model with an entity stream, not a {type(encoder).__name__}.")
         self.transform = Transform(encoder.config, encoder.config.entity_width)
+        self.reads = type(self).reads | encoder.entities.candidates_read
 
-    def forward(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy over the candidates, averaged over the labelled slots."""
+    def predict(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Prediction:
+        """The entities of all labelled slots."""
         gold, positions = batch["entity_labels"], batch["entity_positions"]  # [B, E]
         tokens = states.gather(1, positions[..., None].expand(-1, -1, states.shape[-1]))  # [B, E, D]
         known = gold != IGNORE
-        return cross_entropy(self.logits(tokens[known], batch["candidate_vectors"]), gold[known])
+        assert isinstance(encoder, ErnieThu)
+        return self.logits(tokens[known], encoder.entities.candidates(batch)), gold[known]
 
     def logits(self, states: Tensor, candidates: Tensor) -> Tensor:
         """Score the candidates ``[N, W]``: ``[..., D]`` to ``[..., N]``."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchmetrics import Metric
+from torchmetrics.text import Perplexity
 
 from kplm.fields import IGNORE, Batch
 from kplm.models import BaseEncoder
-from kplm.objectives.base import Term, cross_entropy
+from kplm.objectives.base import Prediction, Term
 from kplm.objectives.transform import Transform
 
 
@@ -23,13 +25,25 @@ class MaskedWords(Term):
         self.transform = Transform(encoder.config, encoder.config.hidden)
         self.bias = nn.Parameter(torch.zeros(encoder.config.vocab_size))
 
-    def forward(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy, averaged over the hidden words; only their positions are scored."""
+    def predict(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Prediction:
+        """The hidden words; only their positions are scored."""
         gold = batch["mlm_labels"]  # [B, L]
         hidden = gold != IGNORE
-        return cross_entropy(self.logits(encoder, states[hidden]), gold[hidden])
+        return self.logits(encoder, states[hidden]), gold[hidden]
 
     def logits(self, encoder: BaseEncoder, states: Tensor) -> Tensor:
         """Score every word of the vocabulary: ``[..., D]`` to ``[..., V]``."""
         table = encoder.embeddings.get_parameter("terms.input_ids.weight")
         return F.linear(self.transform(states), table, self.bias)
+
+    def metrics(self) -> dict[str, Metric]:
+        """Accuracy, and perplexity over the hidden words."""
+        return {**super().metrics(), "perplexity": WordPerplexity()}
+
+
+class WordPerplexity(Perplexity):
+    """Perplexity of predictions that are no sequences."""
+
+    def update(self, logits: Tensor, gold: Tensor) -> None:
+        """``[N, C]`` and ``[N]``."""
+        super().update(logits[None], gold[None])

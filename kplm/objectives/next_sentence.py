@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from kplm.errors import KplmError
 from kplm.fields import Batch
 from kplm.models import BaseEncoder
-from kplm.objectives.base import Term, cross_entropy
+from kplm.objectives.base import Prediction, Term
 
 
 class NextSentence(Term):
@@ -31,9 +31,9 @@ class NextSentence(Term):
         nn.init.normal_(self.output.weight, std=encoder.config.init_std)
         nn.init.zeros_(self.output.bias)
 
-    def forward(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy, averaged over the labelled rows."""
-        return cross_entropy(self.logits(encoder, states), batch["next_sentence"])
+    def predict(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Prediction:
+        """Every row; those without a label are ignored."""
+        return self.logits(encoder, states), batch["next_sentence"]
 
     def logits(self, encoder: BaseEncoder, states: Tensor) -> Tensor:
         """Score both classes: ``[B, L, D]`` to ``[B, 2]``."""

@@ -110,6 +110,17 @@ class Tokenizer:
         found = self.rust.encode_batch(list(texts), add_special_tokens=False)
         return [Pieces(_array(one.ids), _array(one.offsets).reshape(-1, 2)) for one in found]
 
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """Tokens that stand for no text, [UNK] and unused ones included."""
+        bracketed = (row for word, row in self.rust.get_vocab().items() if word[0] + word[-1] == "[]" and len(word) > 2)
+        return frozenset({*self.rust.get_added_tokens_decoder(), *bracketed})
+
+    def continues(self, token: int) -> bool:
+        """Whether a token goes on with the word before it; WordPiece writes ``##`` before such a one."""
+        word = self.rust.id_to_token(token) or ""
+        return word.startswith("##") and len(word) > 2
+
     def words(self, text: str) -> tuple[tuple[int, int], ...]:
         """Character spans of the words and punctuation marks of a raw text."""
         splitter = self.rust.pre_tokenizer or pre_tokenizers.BertPreTokenizer()

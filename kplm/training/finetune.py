@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
-import pytorch_lightning as pl
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics import MeanMetric, MetricCollection
 
-from kplm.errors import KplmError, MissingFieldError
 from kplm.fields import Batch
 from kplm.heads import Head
 from kplm.models import BaseEncoder
-from kplm.spec import class_path, to_spec
-from kplm.training.optim import Optimization, parameter_groups
-
-FITS = {
-    "vocab_size": "Set data.tokenizer to the tokenizer of these weights.",
-    "positions": "Lower data.max_length.",
-    "entity_width": "Use a table of that width, or start the model with model.encoder.init_args.entity_width.",
-}
-"""What to do when data and encoder differ in a size."""
+from kplm.spec import to_spec
+from kplm.training.base import Training
+from kplm.training.optim import Optimization
 
 
-class Finetune(pl.LightningModule):
+class Finetune(Training):
     """Train a head and the encoder under it.
 
     Args:
@@ -37,6 +27,8 @@ class Finetune(pl.LightningModule):
         compile: run the encoder through ``torch.compile``.
     """
 
+    mode: Literal["min", "max"] = "max"
+
     def __init__(
         self,
         encoder: BaseEncoder,
@@ -45,54 +37,35 @@ class Finetune(pl.LightningModule):
         optimization: Optimization = Optimization(),  # noqa: B008 (frozen)
         compile: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(encoder, optimization, compile)
         head.build(encoder, labels)
-        self.encoder, self.head, self.optimization, self.compiled = encoder, head, optimization, compile
-        self.text: dict[str, Any] | None = None
+        self.head = head
         self.val_scores, self.test_scores = head.metrics(), head.metrics()
         self.val_loss, self.test_loss = MeanMetric(), MeanMetric()
-        self.save_hyperparameters(ignore=["encoder", "head", "optimization"])
-        self.save_hyperparameters({"optimization": asdict(optimization)})  # plain values: loading runs no code
+        self.save_hyperparameters({"labels": list(labels)})
 
     @property
-    def reads(self) -> dict[str, frozenset[str]]:
+    def reads(self) -> Mapping[str, frozenset[str]]:
         """Batch fields each part needs."""
         return {type(self.encoder).__name__: self.encoder.reads, type(self.head).__name__: self.head.reads}
 
     @property
-    def monitor(self) -> str:
+    def monitor(self) -> str:  # type: ignore[override]
         """The validation score that picks the best checkpoint; higher is better."""
         return f"val/{self.head.headline}"
+
+    @property
+    def fresh(self) -> list[str]:
+        """The head, and what the encoder's checkpoint lacked."""
+        return ["head.", *(f"encoder.{name}" for name in self.encoder.fresh)]
+
+    def parts(self) -> dict[str, Any]:
+        """The head and its classes, as JSON."""
+        return {"head": to_spec(self.head), "labels": list(self.head.names)}
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits of the head, C classes on the last axis."""
         return self.head(self.encoder, batch)
-
-    def setup(self, stage: str) -> None:
-        """Check that data and model fit each other, and compile if asked.
-
-        Raises:
-            MissingFieldError: the data lacks a field that a part reads.
-            KplmError: the data needs another size of the encoder.
-        """
-        module = getattr(self.trainer, "datamodule", None)
-        if module is not None:
-            written = module.writes
-            for reader, fields in self.reads.items():
-                for field in sorted(fields - written):
-                    raise MissingFieldError(reader, field, written)
-            self._check_sizes(module.sizes)
-        if self.compiled:
-            self.encoder.compile()
-
-    def _check_sizes(self, needed: Mapping[str, int]) -> None:
-        for name, need in needed.items():
-            have = getattr(self.encoder.config, name, need)
-            if need > have or (name.endswith("width") and need != have):
-                raise KplmError(
-                    f"the data needs {name}={need}, but this {type(self.encoder).__name__} has {name}={have}. "
-                    f"{FITS.get(name, 'Make them equal.')}"
-                )
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The head's loss on one batch.
@@ -100,12 +73,7 @@ class Finetune(pl.LightningModule):
         Raises:
             KplmError: the loss is not finite.
         """
-        loss = self.head.loss(self(batch), batch)
-        if index % self._log_every == 0 and not torch.isfinite(loss):
-            raise KplmError(
-                f"the training loss is {loss.item()} at step {self.global_step}. Lower model.optimization.lr, or set "
-                f"trainer.gradient_clip_val."
-            )
+        loss = self.finite(self.head.loss(self(batch), batch), index)
         self.log("train/loss", loss.detach(), batch_size=len(batch["input_ids"]), prog_bar=True)
         return loss
 
@@ -128,46 +96,6 @@ class Finetune(pl.LightningModule):
     def predict_step(self, batch: Batch, index: int) -> list[tuple[int, dict[str, Any]]]:
         """``(row, answer)`` for each row of the batch."""
         return list(zip(batch["row"].tolist(), self.head.decode(self(batch), batch)))
-
-    def configure_gradient_clipping(
-        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
-    ) -> None:
-        """Clip here for a fused optimizer, which Lightning refuses although without loss scaling nothing speaks against it."""
-        if not gradient_clip_val or not self._fused:
-            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
-        elif gradient_clip_algorithm == "value":
-            nn.utils.clip_grad_value_(self.parameters(), gradient_clip_val)
-        else:
-            nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
-
-    @property
-    def _log_every(self) -> int:
-        return max(1, self.trainer.log_every_n_steps)  # type: ignore[attr-defined]
-
-    @property
-    def _fused(self) -> bool:
-        """Whether the fused kernel may be used: not with loss scaling, not with parameters sharded by FSDP."""
-        return self.trainer.precision != "16-mixed" and "FSDP" not in type(self.trainer.strategy).__name__
-
-    def configure_optimizers(self) -> Any:
-        """AdamW with warm-up; the schedule spans ``trainer.estimated_stepping_batches``."""
-        fresh = ["head.", *(f"encoder.{name}" for name in self.encoder.fresh)]
-        groups = parameter_groups(self, fresh, self.optimization)
-        return self.optimization.build(groups, int(self.trainer.estimated_stepping_batches), self._fused)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store what rebuilds this model without its config or its pretrained weights, see :func:`kplm.load`."""
-        checkpoint["kplm"] = self.describe()
-
-    def describe(self) -> dict[str, Any]:
-        """The parts, the classes and the data module's text side, as JSON."""
-        module = getattr(self._trainer, "datamodule", None) if self._trainer is not None else None
-        return {
-            "encoder": {"class_path": class_path(self.encoder), "config": to_spec(self.encoder.config)},
-            "head": to_spec(self.head),
-            "labels": list(self.head.names),
-            "text": module.describe() if module is not None else self.text,
-        }
 
     def _evaluate(self, batch: Batch, loss: MeanMetric, scores: MetricCollection) -> None:
         logits = self(batch)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import nn, optim
 from torch.optim.lr_scheduler import ConstantLR, LinearLR, LRScheduler, SequentialLR
 
@@ -33,13 +34,15 @@ class Optimization:
         """Optimizer and schedule as Lightning wants them.
 
         Args:
-            groups: parameter groups, see :func:`parameter_groups`.
+            groups: parameter groups, see :func:`parameter_groups`; those of tables with sparse gradients say ``sparse``.
             steps: optimizer steps of the whole run.
             fused: update all weights in one kernel.
         """
-        optimizer = optim.AdamW(
-            groups, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=fused
-        )
+        dense, sparse = ([group for group in groups if group.get("sparse", False) is kind] for kind in (False, True))
+        shared: dict[str, Any] = {"lr": self.lr, "betas": self.betas, "eps": self.eps}
+        optimizer: optim.Optimizer = optim.AdamW(dense, weight_decay=self.weight_decay, fused=fused, **shared)
+        if sparse:
+            optimizer = Together(optimizer, optim.SparseAdam(sparse, **shared))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self._schedule(optimizer, steps), "interval": "step"},
@@ -56,6 +59,51 @@ class Optimization:
         return SequentialLR(optimizer, [start, tail], milestones=[rise])
 
 
+class Together(optim.Optimizer):
+    """Several optimizers that step as one, for a model with dense and sparse gradients.
+
+    Args:
+        parts: the optimizers; their parameter groups are seen through this one, so a schedule moves all rates.
+    """
+
+    def __init__(self, *parts: optim.Optimizer) -> None:
+        self.parts = parts
+        super().__init__([group for part in parts for group in part.param_groups], {})
+        self.param_groups = [group for part in parts for group in part.param_groups]
+
+    def step(self, closure: Any = None) -> Any:  # type: ignore[override]
+        """Compute the gradients once, then step each part."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for part in self.parts:
+            part.step()
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """The states of the parts."""
+        return {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        for part, state in zip(self.parts, state_dict["parts"], strict=True):
+            part.load_state_dict(state)
+        self.param_groups = [group for part in self.parts for group in part.param_groups]
+
+
+def clip(weights: Iterable[nn.Parameter], limit: float, algorithm: str) -> None:
+    """Limit the gradients, by their joint 'norm' or each 'value'; sparse ones are left alone.
+
+    A row of a sparse table is moved by Adam's step, whose size does not depend on the size of the gradient.
+    """
+    dense = [weight for weight in weights if weight.grad is not None and not weight.grad.is_sparse]
+    if algorithm == "value":
+        nn.utils.clip_grad_value_(dense, limit)
+    else:
+        nn.utils.clip_grad_norm_(dense, limit)
+
+
 def parameter_groups(module: nn.Module, fresh: Iterable[str], options: Optimization) -> list[dict[str, Any]]:
     """Split trainable weights by learning rate and by decay; biases and LayerNorm weights do not decay.
 
@@ -65,15 +113,17 @@ def parameter_groups(module: nn.Module, fresh: Iterable[str], options: Optimizat
         options: the rates.
     """
     prefixes = tuple(fresh)
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    tables = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding) and part.sparse}
+    groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for name, weight in module.named_parameters():
         if weight.requires_grad:
-            groups.setdefault((name.startswith(prefixes), weight.ndim > 1), []).append(weight)
+            kind = name.startswith(prefixes), weight.ndim > 1, id(weight) in tables
+            groups.setdefault(kind, []).append(weight)
     return [
         {
             "params": weights,
             "lr": (options.fresh_lr or options.lr) if is_fresh else options.lr,
-            "weight_decay": options.weight_decay if decays else 0.0,
+            **({"sparse": True} if sparse else {"weight_decay": options.weight_decay if decays else 0.0}),
         }
-        for (is_fresh, decays), weights in groups.items()
+        for (is_fresh, decays, sparse), weights in groups.items()
     ]

@@ -162,13 +162,6 @@ def test_save_and_open_link_the_same(tmp_path):
         Linker.open(tmp_path)
 
 
-def test_damaged_aliases_are_named(tmp_path):
-    Linker.from_store(STORE).save(tmp_path / "linker")
-    (tmp_path / "linker" / "aliases.jsonl").write_text('["a", "b", 1.0]\n["a"\n')
-    with pytest.raises(KgError, match=r"aliases\.jsonl:2: got .*expected \[entity, text, weight\]"):
-        Linker.open(tmp_path / "linker")
-
-
 def test_nothing_to_link_and_unknown_rules_are_refused():
     with pytest.raises(KgError, match="no usable alias"):
         Linker([Alias("a", "the"), Alias("b", "al"), Alias("c", "1984"), Alias("d", "Q")])

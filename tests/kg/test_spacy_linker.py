@@ -77,3 +77,12 @@ def test_without_a_graph_the_fix_is_told():
     with pytest.raises(KgError, match="has no graph"):
         pipeline(TEXT)
     assert make_linker(pipeline, "kplm_linker", None, None, "smart", 0.0, "X").label == "X"
+
+
+def test_a_saved_linker_serves_as_the_graph(nlp, graph, tmp_path):
+    from kg import Linker, TripleStore
+
+    Linker.from_store(TripleStore.open(graph)).save(tmp_path / "linker")
+    other = spacy.blank("en")
+    other.add_pipe("kplm_linker", config={"graph": str(tmp_path / "linker")})
+    assert found(other(TEXT)) == found(nlp(TEXT)) != []

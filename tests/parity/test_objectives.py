@@ -110,7 +110,11 @@ def test_terms_are_weighted_and_reported(encoder: ErnieThu, batch: dict[str, Ten
     assert list(got) == ["loss", "masked_words", "next_sentence", "entity_denoising"]
     want = got["masked_words"] + 0.5 * got["next_sentence"] + got["entity_denoising"]
     torch.testing.assert_close(got["loss"], want)
-    assert objective.reads == {"mlm_labels", "next_sentence", "entity_positions", "entity_labels", "candidate_vectors"}
+    assert objective.reads == {
+        "MaskedWords": {"mlm_labels"},
+        "NextSentence": {"next_sentence"},
+        "EntityDenoising": {"entity_positions", "entity_labels", "candidate_vectors"},
+    }
 
 
 def test_the_pooler_goes_when_no_term_uses_it(encoder: ErnieThu) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from kg import EntityTable, Linker
+from kg.link import open_linker
 from kplm.data.annotate.base import Annotator, Knowledge
 from kplm.data.example import Example, Link
 from kplm.text import Tokens
@@ -27,7 +28,8 @@ class Entities(Annotator):
 
     Args:
         table: folder of an entity table made by ``kplm kg train``.
-        graph: graph whose names are linked in texts that come without links; without it only given links are used.
+        graph: graph whose names are linked in texts that come without links, or a linker that ``kplm kg index`` made of it;
+            without it only given links are used.
         threshold: links must score strictly more than this (the authors use 0.3, and 0.4 for TACRED).
         mentions: 'token' aligns a link with the token at its first character. 'whitespace' is the authors' rule: a link
             counts only if it starts where a whitespace-delimited word starts.
@@ -63,8 +65,8 @@ class Entities(Annotator):
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The entity stream is as wide as the table."""
-        return {"entity_width": self.table.width}
+        """The entity stream is as wide as the table; a table inside the model has as many rows."""
+        return {"entity_width": self.table.width, "entity_rows": len(self.table)}
 
     def annotate(self, examples: Sequence[Example]) -> list[Example]:
         """Link texts that carry no links yet, pairs included; a switched-off source drops all links."""
@@ -84,26 +86,37 @@ class Entities(Annotator):
         return found
 
     def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
-        """Slot 0 is [CLS] with the zero vector, a learned sentence entity; then one slot a linked token, the last link winning."""
-        at = {0: ZERO}
+        """One slot a linked token, the last link winning."""
         links = [
             link for link in example.links or () if link.score > self.threshold and self._starts_word(example, link)
         ]
-        rows = self.table.rows([link.entity for link in links]) if links else ()
+        found: list[tuple[int, str]] = []
         for part in (0, 1):
-            own = [(link, row) for link, row in zip(links, rows) if link.part == part and row >= 0]
-            starts = np.array([link.start for link, _ in own], dtype=np.int64)
-            for position, (_, row) in zip(tokens.holding(starts, part).tolist(), own):
-                if position > 0:
-                    at[position] = int(row) + FIRST_ROW
+            own = [link for link in links if link.part == part]
+            starts = np.array([link.start for link in own], dtype=np.int64)
+            found += zip(tokens.holding(starts, part).tolist(), (link.entity for link in own))
+        return self.place([at for at, _ in found], [entity for _, entity in found])
+
+    def place(self, positions: Sequence[int], entities: Sequence[str], starts: Sequence[int] = (0,)) -> dict[str, Any]:
+        """Slots in the order of the tokens: a zero vector at each [CLS], a learned sentence entity, then what the table knows.
+
+        Args:
+            positions: token positions of the mentions; of several at one token the last known one wins, -1 is nowhere.
+            entities: the id at each of them.
+            starts: positions of [CLS].
+        """
+        rows = self.table.rows(entities).tolist() if entities and self.knowledge != "off" else ()
+        at = {position: row + FIRST_ROW for position, row in zip(positions, rows) if row >= 0 and position > 0}
+        at |= dict.fromkeys(starts, ZERO)
         order = sorted(at)
         return {"entity_positions": order, "entity_ids": [at[position] for position in order]}
 
     def complete(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Fetch the rows this batch needs: ``entity_vectors [B, E, W]``."""
-        rows: Ints = batch["entity_ids"].numpy() - FIRST_ROW
-        vectors = self.table.vectors(np.maximum(rows, -1))
-        return {**batch, "entity_vectors": torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))}
+        """Fetch the rows this batch needs: ``entity_vectors [B, E, W]``, and ``candidate_vectors [N, W]`` where noise asks."""
+        found = {"entity_vectors": self._vectors(batch["entity_ids"])}
+        if "candidate_ids" in batch:
+            found["candidate_vectors"] = self._vectors(batch["candidate_ids"])
+        return {**batch, **found}
 
     def summary(self, examples: Sequence[Example]) -> str:
         """How many links were found, and how many of them the table has a vector for."""
@@ -117,10 +130,12 @@ class Entities(Annotator):
 
     @cached_property
     def linker(self) -> Linker:
-        """Built on first use, from the names of ``graph``."""
-        from kg import TripleStore
+        """Made on first use, from the names of ``graph`` or from a saved linker."""
+        return open_linker(str(self.graph))
 
-        return Linker.from_store(TripleStore.open(str(self.graph)))
+    def _vectors(self, ids: Tensor) -> Tensor:
+        rows: Ints = ids.numpy() - FIRST_ROW
+        return torch.from_numpy(np.ascontiguousarray(self.table.vectors(np.maximum(rows, -1)), dtype=np.float32))
 
     def _starts_word(self, example: Example, link: Link) -> bool:
         if self.mentions == "token":

@@ -1,0 +1,131 @@
+"""What pretraining and fine-tuning share: the fit of data and model, the optimizer, what a checkpoint remembers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from kplm.errors import KplmError, MissingFieldError
+from kplm.models import BaseEncoder
+from kplm.spec import class_path, to_spec
+from kplm.training.optim import Optimization, clip, parameter_groups
+
+FITS = {
+    "vocab_size": "Set data.tokenizer to the tokenizer of these weights.",
+    "positions": "Lower data.max_length.",
+    "entity_width": "Use a table of that width, or start the model with model.encoder.init_args.entity_width.",
+    "entity_rows": "Start the model's own table from the table that data.annotators names.",
+}
+"""What to do when data and encoder differ in a size."""
+EQUAL = ("width", "rows")
+"""Sizes that must be the same; of the others the encoder may have more."""
+
+
+class Training(pl.LightningModule, ABC):
+    """An encoder under something that has a loss.
+
+    Args:
+        encoder: maps a batch to states ``[B, L, D]``.
+        optimization: learning rates, decay and schedule.
+        compile: run the encoder through ``torch.compile``.
+    """
+
+    monitor: str
+    """The validation score that picks the best checkpoint."""
+    mode: Literal["min", "max"]
+    """Whether that score should be small or large."""
+
+    def __init__(self, encoder: BaseEncoder, optimization: Optimization, compile: bool) -> None:
+        super().__init__()
+        self.encoder, self.optimization, self.compiled = encoder, optimization, compile
+        self.text: dict[str, Any] | None = None
+        self.save_hyperparameters({"optimization": asdict(optimization), "compile": compile})  # loading runs no code
+
+    @property
+    @abstractmethod
+    def reads(self) -> Mapping[str, frozenset[str]]:
+        """Batch fields each part needs."""
+
+    @property
+    @abstractmethod
+    def fresh(self) -> Iterable[str]:
+        """Names, or beginnings of names, of the weights that started at random."""
+
+    @abstractmethod
+    def parts(self) -> dict[str, Any]:
+        """What stands on the encoder, as JSON."""
+
+    def setup(self, stage: str) -> None:
+        """Check that data and model fit each other, and compile if asked.
+
+        Raises:
+            MissingFieldError: the data lacks a field that a part reads.
+            KplmError: the data needs another size of the encoder.
+        """
+        module = getattr(self.trainer, "datamodule", None)
+        if module is not None:
+            written = module.writes
+            for reader, fields in self.reads.items():
+                for field in sorted(fields - written):
+                    raise MissingFieldError(reader, field, written)
+            self._check_sizes(module.sizes)
+        if self.compiled:
+            self.encoder.compile()
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip here for a fused optimizer, which Lightning refuses although without loss scaling nothing speaks against it."""
+        if gradient_clip_val and self._fused:
+            clip(self.parameters(), gradient_clip_val, gradient_clip_algorithm or "norm")
+        else:
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with warm-up; the schedule spans ``trainer.estimated_stepping_batches``."""
+        groups = parameter_groups(self, self.fresh, self.optimization)
+        return self.optimization.build(groups, int(self.trainer.estimated_stepping_batches), self._fused)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store what rebuilds this model without its config or its pretrained weights, see :func:`kplm.load`."""
+        checkpoint["kplm"] = self.describe()
+
+    def describe(self) -> dict[str, Any]:
+        """The parts and the data module's text side, as JSON."""
+        module = getattr(self._trainer, "datamodule", None) if self._trainer is not None else None
+        encoder = {"class_path": class_path(self.encoder), "config": to_spec(self.encoder.config)}
+        return {"encoder": encoder, **self.parts(), "text": module.describe() if module is not None else self.text}
+
+    def finite(self, loss: Tensor, index: int) -> Tensor:
+        """The loss, looked at now and then.
+
+        Raises:
+            KplmError: it is not finite.
+        """
+        every = max(1, self.trainer.log_every_n_steps)  # type: ignore[attr-defined]
+        if index % every == 0 and not torch.isfinite(loss):
+            raise KplmError(
+                f"the training loss is {loss.item()} at step {self.global_step}. Lower model.optimization.lr, or set "
+                f"trainer.gradient_clip_val."
+            )
+        return loss
+
+    @property
+    def _fused(self) -> bool:
+        """Whether the fused kernel may be used: not with loss scaling, not with parameters sharded by FSDP."""
+        return self.trainer.precision != "16-mixed" and "FSDP" not in type(self.trainer.strategy).__name__
+
+    def _check_sizes(self, needed: Mapping[str, int]) -> None:
+        for name, need in needed.items():
+            have = getattr(self.encoder.config, name, need) or need  # 0 says: there is none, so any fits
+            if need > have or (name.endswith(EQUAL) and need != have):
+                raise KplmError(
+                    f"the data needs {name}={need}, but this {type(self.encoder).__name__} has {name}={have}. "
+                    f"{FITS.get(name, 'Make them equal.')}"
+                )
