@@ -7,7 +7,7 @@ It is read by hand because rows have to be fetched from the map in any order, wh
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,73 @@ from kg.errors import KgError
 TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1", "U64": "<u8"}
 NAMES = {np.dtype(code): name for name, code in TYPES.items()}
 CHUNK = 1 << 16
+ROOM = 1 << 12
+
+
+class ArrayFile:
+    """A safetensors file that is being written: array after array, each in as many blocks of rows as it comes in.
+
+    Room for the header is kept at the beginning and filled at the end, so that no length has to be known in advance.
+    Use it in a ``with`` statement; after an error the file has no header, and nothing can read it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._file.seek(ROOM)
+        self._header: dict[str, Any] = {}
+        self._end = 0
+
+    def __enter__(self) -> ArrayFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._file:
+            if kind is None:
+                text = json.dumps(self._header).encode()
+                if len(text) > ROOM - 8:
+                    raise ValueError(f"{len(self._header)} arrays are too many: their header takes {len(text)} bytes.")
+                self._file.seek(0)
+                self._file.write((ROOM - 8).to_bytes(8, "little") + text.ljust(ROOM - 8))
+
+    def add(self, name: str, blocks: Iterable[np.ndarray]) -> tuple[int, ...]:
+        """Write one array.
+
+        Args:
+            name: of the array.
+            blocks: its rows, at least one block; each block ``[n, ...]`` of the same type and width.
+
+        Returns: the shape of the whole array.
+        """
+        begin, rows, block = self._end, 0, None
+        for block in blocks:
+            if not rows and begin % block.itemsize:
+                begin = self._pad(-begin % block.itemsize)
+            self._file.write(np.ascontiguousarray(block).data)
+            rows += len(block)
+            self._end += block.nbytes
+        if block is None:
+            raise ValueError(f"Array {name!r} needs at least one block, if an empty one.")
+        shape = (rows, *block.shape[1:])
+        self._header[name] = {"dtype": NAMES[block.dtype], "shape": shape, "data_offsets": [begin, self._end]}
+        return shape
+
+    def _pad(self, count: int) -> int:
+        """Fill up with zeros, so that what follows begins at a multiple of its own size; the format allows no gaps."""
+        self.add(f"padding_{self._end}", [np.zeros(count, np.uint8)])
+        return self._end
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named arrays, the widest types first so that each begins at a multiple of its own size."""
-    ordered = dict(sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize))
-    header, end = {}, 0
-    for name, array in ordered.items():
-        begin, end = end, end + array.nbytes
-        header[name] = {"dtype": NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [begin, end]}
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for array in ordered.values():
-            for start in range(0, len(array), CHUNK):
-                file.write(np.ascontiguousarray(array[start : start + CHUNK]).data)
+    """Write named arrays into one file, without a copy in memory."""
+    with ArrayFile(path) as file:
+        for name, array in arrays.items():
+            file.add(name, blocks(array))
+
+
+def blocks(array: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows of an array in pieces, which are views; one empty piece of an empty array."""
+    for start in range(0, max(len(array), 1), CHUNK):
+        yield array[start : start + CHUNK]
 
 
 def map_arrays(path: Path) -> dict[str, np.ndarray]:

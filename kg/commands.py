@@ -12,9 +12,8 @@ from tqdm import tqdm
 
 from kg.aliases import Case
 from kg.lines import BadLines, numbered_lines
-from kg.link import KIND as LINKER_KIND
-from kg.link import Linker
-from kg.places import locate, read_meta, whole_file
+from kg.link import open_linker
+from kg.places import locate, whole_file
 from kg.recipe import Recipe, Scale, TrainingLoop
 from kg.store import TripleStore
 
@@ -51,7 +50,7 @@ def train(
     Args:
         graph: a folder or file of triples, a saved graph, package:NAME/folder, or pykeen:NAME.
         out: the folder for the entity table and metrics.json; written whole or not at all.
-        model: any model of PyKEEN, by name.
+        model: any model of PyKEEN, by name; rgcn is the graph network of kg.relational, by layers of torch-geometric.
         dim: length of a vector.
         epochs: passes over the training triples, at most.
         batch_size: triples in a step (pairs of head and relation under lcwa).
@@ -65,7 +64,7 @@ def train(
         optimizer: any optimizer of PyKEEN, by name.
         inverse: add the inverse of every relation, by which onevsall and lcwa learn to find heads.
         label_smoothing: for cross entropy.
-        model_kwargs: further arguments of the model.
+        model_kwargs: further arguments of the model; for rgcn layers, blocks, dropout, edge_dropout, interaction.
         valid_fraction: how much of the triples is held out where the graph has no split valid; 0 for none.
         evaluate_every: epochs between two evaluations on valid; 0 for none before the end.
         patience: evaluations without a gain in MRR after which training stops; the best vectors are kept.
@@ -113,7 +112,7 @@ def link(
     bad = BadLines(max_bad)
     counts = {"lines": 0, "linked": 0, "kept": 0, "links": 0}
     path = locate(source)
-    linker = _linker(graph, names, case, threshold, max_bad)
+    linker = open_linker(graph, names, max_bad, case=case, threshold=threshold)
     with whole_file(out) as file:
         for row in tqdm(_rows(path, bad), desc="Linking", unit=" lines"):
             fresh = relink or "links" not in row
@@ -174,16 +173,6 @@ def described(store: TripleStore, top: int = 10) -> dict[str, Any]:
         "top_relations": {store.relation_label(name): int(uses[store.relations.index(name)]) for name in frequent},
         "notes": store.notes,
     }
-
-
-def _linker(graph: str, names: str | None, case: Case, threshold: float, max_bad: int) -> Linker:
-    if (
-        not graph.startswith("pykeen:")
-        and (place := locate(graph)).is_dir()
-        and read_meta(place).get("kind") == LINKER_KIND
-    ):
-        return Linker.open(place)
-    return Linker.from_store(TripleStore.open(graph, names, max_bad), case=case, threshold=threshold)
 
 
 def _rows(path: Path, bad: BadLines) -> Iterator[dict[str, Any]]:

@@ -44,7 +44,7 @@ class EntityTable:
         """
         folder = locate(path)
         if not (folder / FILE).is_file():
-            fix = "Make one with `kplm kg train`, or with EntityTable.write."
+            fix = "Make one with `kplm kg train` or `kplm kg import`, or with EntityTable.write."
             raise KgError(f"{folder} holds no entity table: there is no {FILE}. {fix}")
         return cls(folder)
 

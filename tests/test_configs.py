@@ -20,8 +20,9 @@ from kplm.cli import main
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "lightning_configs").rglob("*.yaml"))
-RUNS = [path for path in FILES if "model" in (yaml.safe_load(path.read_text()) or {}) and path.parent.name != "kg"]
+RUNS = [path for path in FILES if {"model", "data"} <= (yaml.safe_load(path.read_text()) or {}).keys()]
 GRAPHS = [path for path in FILES if path.parent.name == "kg"]
+HERE = {"accelerator": "cpu", "devices": 1, "strategy": "auto"}
 RELATIONS = ("Other", "Cause(e1,e2)", "Cause(e2,e1)")
 
 
@@ -126,12 +127,21 @@ def made_up(config: dict[str, Any], folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", RUNS, ids=[f"{path.parent.name}/{path.name}" for path in RUNS])
 def test_a_config_takes_a_real_step(
-    path: Path, places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+    path: Path,
+    places: dict[str, str],
+    corpora: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     config = replaced(yaml.safe_load(path.read_text(encoding="utf-8")), places)
-    config["data"]["init_args"].update(made_up(config, tmp_path))
-    config["trainer"] = {**config.get("trainer", {}), "accelerator": "cpu", "default_root_dir": str(tmp_path)}
+    prepared = config["data"]["class_path"].endswith("CorpusData")
+    files = {stage: corpora[stage] for stage in ("train", "val")} if prepared else made_up(config, tmp_path)
+    config["data"]["init_args"].update(files)
+    config["trainer"] = {**config.get("trainer", {}), **HERE, "default_root_dir": str(tmp_path)}
+    if config["trainer"].get("precision") == "16-mixed":
+        config["trainer"]["precision"] = "bf16-mixed"  # loss scaling needs a GPU
     changed = tmp_path / "config.yaml"
     changed.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
     status = main(["fit", "-c", str(changed), "--trainer.fast_dev_run=1", "--trainer.enable_progress_bar=false"])

@@ -14,8 +14,8 @@ from kplm import cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = [path for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if path.exists()]
-GROUPS = {"kg": {"train", "link", "info", "save"}, "convert": {"ernie-thu"}}
-COMMANDS = {*cli.LIGHTNING, "compare", "export", *GROUPS}
+GROUPS = {"kg": set(cli._graph_commands()), "convert": {"ernie-thu"}}
+COMMANDS = {*cli.LIGHTNING, "prepare", "compare", "export", *GROUPS}
 
 
 def commands(page: Path) -> Iterator[list[str]]:

@@ -141,13 +141,15 @@ class Drawn(Sampler[list[tuple[int, int]]]):
 class OwnShare(Sampler[list[int]]):
     """Evaluation batches: every row once over all ranks, sorted by length so that little is padded.
 
-    No row is repeated to even out the ranks, so summed metrics are exact on any number of them.
+    No row is repeated to even out the ranks, and the batches are the same for any number of them (each rank gets at least one), so
+    summed metrics are exact even where they depend on what else is in the batch, as candidates for entities do.
     """
 
     def __init__(self, lengths: Sequence[int], tokens: int, rows: int, rank: int = 0, ranks: int = 1) -> None:
-        order = np.argsort(np.asarray(lengths), kind="stable")[rank::ranks]
-        ends = batch_ends(np.asarray(lengths)[order], tokens, rows)
-        self.batches = [batch.tolist() for batch in np.split(order, ends[:-1])] if len(order) else []
+        sizes = np.asarray(lengths)
+        order = np.argsort(sizes, kind="stable")
+        batches = np.split(order, batch_ends(sizes[order], tokens, rows)[:-1]) if len(order) else []
+        self.batches = [batch.tolist() for batch in _halved(batches, min(ranks, len(order)))[rank::ranks]]
 
     def __len__(self) -> int:
         return len(self.batches)

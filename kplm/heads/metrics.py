@@ -24,13 +24,11 @@ class GroupedF1(MulticlassStatScores):
         average: 'micro' over all groups, or 'macro' over groups.
     """
 
-    member: Tensor
-
     def __init__(self, groups: Sequence[str | None], average: Literal["micro", "macro"]) -> None:
         super().__init__(len(groups), average="none", ignore_index=IGNORE)
         names = sorted({group for group in groups if group is not None})
-        member = torch.tensor([[float(group == name) for group in groups] for name in names])
-        self.register_buffer("member", member, persistent=False)
+        # no buffer: DDP would broadcast it before each batch, and ranks may have different numbers of them
+        self.member = torch.tensor([[float(group == name) for group in groups] for name in names])
         self.over = average
 
     def compute(self) -> Tensor:

@@ -52,7 +52,7 @@ def test_equal_hashes_are_told_apart(monkeypatch):
     monkeypatch.setattr("kg.ids._hashes", lambda names: np.full(len(names), 7, np.uint64))
     index = IdIndex(IdIndex.build(IDS))
     assert index.rows([*IDS, "Q2"]).tolist() == [0, 1, 2, 3, -1]
-    with pytest.raises(KgError, match="'Q10' occurs twice, in rows 1 and 4"):
+    with pytest.raises(KgError, match="'Q10' occurs twice, in row 1 and in row 4"):
         IdIndex.build([*IDS, "Q10"])
 
 
@@ -96,7 +96,7 @@ def test_nan_in_the_file_is_refused_on_fetching(table):
 
 
 def test_duplicates_and_misfits_are_refused(tmp_path):
-    with pytest.raises(KgError, match="'Q1' occurs twice, in rows 0 and 3"):
+    with pytest.raises(KgError, match="'Q1' occurs twice, in row 0 and in row 3"):
         EntityTable.write(tmp_path / "table", ["Q1", "Q2", "Q3", "Q1"], VECTORS)
     with pytest.raises(KgError, match=r"Expected float32 vectors of shape \[2, W\].*got float32 of shape \[4, 3\]"):
         EntityTable.write(tmp_path / "table", ["Q1", "Q2"], VECTORS)

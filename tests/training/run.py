@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,12 @@ def rank(folder: Path, checkpoint: str, **options: Any) -> None:
     (folder / f"scores_{two.global_rank}.json").write_text(json.dumps(scores))
 
 
-if __name__ == "__main__":
+def main(calls: dict[str, Callable[..., None]]) -> None:
+    """Call one by the name on the command line, with the arguments there."""
     torch.set_num_threads(1)
     name, arguments = sys.argv[1], json.loads(sys.argv[2])
-    {"killed": killed, "rank": rank}[name](Path(arguments.pop("folder")), **arguments)
+    calls[name](Path(arguments.pop("folder")), **arguments)
+
+
+if __name__ == "__main__":
+    main({"killed": killed, "rank": rank})

@@ -22,13 +22,13 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def launch(arguments: str) -> list[str]:
+def launch(arguments: str, module: str = "tests.training.run") -> list[str]:
     """Start both ranks the way torchrun does; returns what each printed."""
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     started = []
     for rank in ("0", "1"):
         own = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test"}
-        command = [sys.executable, "-m", "tests.training.run", "rank", arguments]
+        command = [sys.executable, "-m", module, "rank", arguments]
         environment = {**os.environ, **shared, **own, "PYTHONWARNINGS": "ignore"}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         started.append(subprocess.Popen(command, cwd=ROOT, env=environment, **pipes))
