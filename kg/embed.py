@@ -26,12 +26,12 @@ from pykeen.utils import set_random_seed
 
 from kg.errors import KgError, did_you_mean
 from kg.factories import Factories, factories
+from kg.interactions import quicken
 from kg.loop import training_loop_resolver
 from kg.places import whole_folder
 from kg.recipe import Recipe, TrainingLoop
 from kg.store import TripleStore
 from kg.table import KIND, EntityTable, fill
-from kg.translation import quicken
 
 MRR = "both.realistic.inverse_harmonic_mean_rank"
 METRICS = {"mrr": MRR, **{f"hits_at_{k}": f"both.realistic.hits_at_{k}" for k in (1, 3, 10)}}
@@ -71,7 +71,11 @@ def embed(store: TripleStore, out: str | Path, recipe: Recipe | None = None) -> 
 
 
 def entity_vectors(model: Model) -> np.ndarray:
-    """The first entity representation of a PyKEEN model, complex numbers as pairs: ``[N, W] float32``."""
+    """The first entity representation of a PyKEEN model, complex numbers as pairs: ``[N, W] float32``.
+
+    Where a network computes it, it is what the network says without dropout.
+    """
+    model.eval()
     with torch.no_grad():
         representations = cast("list[Callable[..., torch.Tensor]]", model.entity_representations)
         vectors = representations[0](indices=None).detach().cpu()
@@ -137,7 +141,8 @@ def _model(train: CoreTriplesFactory, recipe: Recipe) -> Model:
     settings = {"embedding_dim": recipe.dim, **preset, **recipe.model_kwargs}
     try:
         loss: Loss = loss_resolver.make(recipe.loss, None if recipe.margin is None else {"margin": recipe.margin})
-        model = model_resolver.make(recipe.model, settings, triples_factory=train, loss=loss, random_seed=recipe.seed)
+        kind = _kind(recipe.model)
+        model = model_resolver.make(kind, settings, triples_factory=train, loss=loss, random_seed=recipe.seed)
     except (TypeError, ValueError, AttributeError) as error:
         fix = "See its arguments in PyKEEN's documentation, and set them in model_kwargs."
         raise KgError(
@@ -145,6 +150,15 @@ def _model(train: CoreTriplesFactory, recipe: Recipe) -> Model:
         ) from error
     quicken(model)
     return model.to(_device(recipe.device))
+
+
+def _kind(name: str) -> str | type[Model]:
+    """The model class of a name: R-GCN is ours, which works with inverse relations; the rest are PyKEEN's."""
+    if model_resolver.normalize(name) != "rgcn":
+        return name
+    from kg.relational import Rgcn
+
+    return Rgcn
 
 
 def _device(name: str) -> torch.device:

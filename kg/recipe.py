@@ -14,7 +14,7 @@ class Recipe:
     """The settings of one training by PyKEEN.
 
     Attributes:
-        model: any model of PyKEEN, by name.
+        model: any model of PyKEEN, by name; ``rgcn`` is `kg.relational.Rgcn`, by layers of torch-geometric.
         dim: length of a vector.
         epochs: passes over the training triples, at most.
         batch_size: triples in a step (pairs of head and relation under ``lcwa``).
@@ -28,7 +28,7 @@ class Recipe:
         optimizer: any optimizer of PyKEEN, by name.
         inverse: add the inverse of every relation, by which ``onevsall`` and ``lcwa`` learn to find heads.
         label_smoothing: for cross entropy.
-        model_kwargs: further arguments of the model.
+        model_kwargs: further arguments of the model, see PyKEEN or `kg.relational.Rgcn`.
         valid_fraction: how much of the triples is held out where the graph has no split ``valid``; 0 for none.
         evaluate_every: epochs between two evaluations on ``valid``; 0 for none before the end.
         patience: evaluations without a gain in MRR after which training stops; the best vectors are kept.

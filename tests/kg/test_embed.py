@@ -48,6 +48,7 @@ def test_the_same_seed_gives_the_same_vectors(tmp_path):
         {"model": "RotatE", "training_loop": "slcwa", "loss": "nssa", "scale": "standard"},
         {"model": "DistMult", "loss": "bcewithlogits", "label_smoothing": 0.1, "lr_decay": 0.9, "scale": "none"},
         {"valid_fraction": 0.0, "evaluate_every": 0},
+        {"model": "R-GCN", "evaluate_every": 1},
     ],
 )
 def test_other_models_loops_and_losses(tmp_path, settings):
@@ -109,19 +110,21 @@ def test_diverged_vectors_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("p", [1, 2])
-def test_quick_transe_scores_and_gradients_are_pykeens(p):
-    from pykeen.nn import TransEInteraction
+@pytest.mark.parametrize("name", ["transe with p=1", "transe with p=2", "distmult"])
+def test_quick_scores_and_gradients_are_pykeens(name):
+    from pykeen.nn import DistMultInteraction, TransEInteraction
 
-    from kg.translation import Translation
+    from kg.interactions import Diagonal, Translation
 
+    p = int(name[-1]) if name[-1].isdigit() else 0
+    pair = (Translation(p=p), TransEInteraction(p=p)) if p else (Diagonal(), DistMultInteraction())
     torch.manual_seed(0)
     heads, relations, all_tails = (
         torch.randn(*shape, dtype=torch.float64) for shape in ((5, 1, 4), (5, 1, 4), (1, 7, 4))
     )
     for swap in (False, True):
         results = []
-        for interaction in (Translation(p=p), TransEInteraction(p=p)):
+        for interaction in pair:
             parts = [part.clone().requires_grad_() for part in (heads, relations, all_tails)]
             scores = interaction(parts[2], parts[1], parts[0]) if swap else interaction(*parts)
             scores.square().sum().backward()
@@ -141,6 +144,22 @@ def test_one_vs_all_asks_for_every_triple_and_its_inverse():
     head, relation, tail = triples[0].tolist()
     assert triples[train.num_triples].tolist() == [tail, relation + 1, head]
     assert triples[:, 1].max() < train.num_relations
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_cross_entropy_needs_no_labels(smoothing):
+    from pykeen.losses import CrossEntropyLoss
+    from pykeen.models import TransE
+
+    from kg.factories import factories
+    from kg.loop import OneVsAllTrainingLoop
+
+    train = factories(STORE, inverse=True, valid_fraction=0.0, seed=0).train
+    loop = OneVsAllTrainingLoop(TransE(triples_factory=train, loss=CrossEntropyLoss()), train)
+    scores, tails = torch.randn(5, 46, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 3, 3, 45, 7])
+    labels = torch.nn.functional.one_hot(tails, 46).float()
+    theirs = loop.loss.process_lcwa_scores(scores, labels, smoothing, 46)
+    torch.testing.assert_close(loop._tail_loss(scores, tails, smoothing), theirs)
 
 
 def test_scales():
