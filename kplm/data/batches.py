@@ -11,6 +11,7 @@ import numpy as np
 from torch.utils.data import Sampler
 
 from kplm.errors import KplmError
+from kplm.text.tokenizer import Ints
 
 
 class LengthBatches(Sampler[list[int]]):
@@ -38,7 +39,7 @@ class LengthBatches(Sampler[list[int]]):
     """Batches an epoch may have more than the first one drew, so that all epochs can have the same number."""
 
     def __init__(
-        self, lengths: Sequence[int], tokens: int, rows: int, seed: int = 0, rank: int = 0, ranks: int = 1
+        self, lengths: Sequence[int] | Ints, tokens: int, rows: int, seed: int = 0, rank: int = 0, ranks: int = 1
     ) -> None:
         self.lengths = np.asarray(lengths)
         if len(self.lengths) and self.lengths.max() > tokens:
@@ -145,7 +146,7 @@ class OwnShare(Sampler[list[int]]):
     summed metrics are exact even where they depend on what else is in the batch, as candidates for entities do.
     """
 
-    def __init__(self, lengths: Sequence[int], tokens: int, rows: int, rank: int = 0, ranks: int = 1) -> None:
+    def __init__(self, lengths: Sequence[int] | Ints, tokens: int, rows: int, rank: int = 0, ranks: int = 1) -> None:
         sizes = np.asarray(lengths)
         order = np.argsort(sizes, kind="stable")
         batches = np.split(order, batch_ends(sizes[order], tokens, rows)[:-1]) if len(order) else []

@@ -14,6 +14,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from kplm.data.batches import Drawn, LengthBatches, OwnShare
 from kplm.errors import DataError, KplmError
+from kplm.text.tokenizer import Ints
 
 Collate = Callable[[Sequence[dict[str, Any]]], dict[str, Tensor]]
 
@@ -21,7 +22,9 @@ Collate = Callable[[Sequence[dict[str, Any]]], dict[str, Tensor]]
 class Rows(Protocol):
     """Rows of fields that can be fetched in any order; a training row is asked for with its epoch."""
 
-    lengths: Sequence[int]
+    @property
+    def lengths(self) -> Ints:
+        """Tokens of each row, ``[R]``."""
 
     def __len__(self) -> int: ...
 
@@ -79,7 +82,7 @@ class LengthBatched(pl.LightningDataModule, ABC):
     @property
     def longest(self) -> int:
         """Tokens of the longest row read so far."""
-        return max((max(rows.lengths) for rows in self._rows.values()), default=0)
+        return max((int(rows.lengths.max()) for rows in self._rows.values()), default=0)
 
     def setup(self, stage: str) -> None:
         """Read the files of a stage; each file once."""

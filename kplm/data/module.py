@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from torch.utils.data import Dataset
 
 from kplm.data.annotate import Annotator, Knowledge
@@ -31,7 +32,7 @@ class EncodedRows(Dataset[Row]):
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
-        self.lengths = [len(row["input_ids"]) for row in rows]
+        self.lengths = np.array([len(row["input_ids"]) for row in rows], np.int64)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -140,7 +140,7 @@ class Weighted(Objective):
 
     def metrics(self) -> MetricCollection:
         """Each term's loss and metrics as ``<term>_<metric>``."""
-        found: dict[str, Metric] = {}
+        found: dict[str, Metric | MetricCollection] = {}
         for term in self._terms():
             found |= {f"{term.name}_{name}": metric for name, metric in {LOSS: MeanMetric(), **term.metrics()}.items()}
         return MetricCollection(found, compute_groups=False)
