@@ -1,0 +1,210 @@
+"""The same corpus, byte for byte, however it is made: shards, processes, files, parts, kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kplm.data.corpus.prepare import prepare
+from kplm.data.corpus.store import BlockStore
+from kplm.data.corpus.worker import Worker
+from tests.data.corpus.made_up import Corpus, corpus, linked_file, read, split_file
+
+BLOCK = 3000
+CODE = "import sys, json; from kplm.data.corpus.prepare import prepare; prepare(**json.loads(sys.argv[1]))"
+
+
+def bytes_of(out: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted(out.glob("data-*.arrow"))]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return linked_file(tmp_path_factory.mktemp("texts"), 80)
+
+
+@pytest.fixture(scope="module")
+def made(source: Path, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Corpus]:
+    """One process, one shard."""
+    out = tmp_path_factory.mktemp("made") / "out"
+    return out, corpus(source, out, tiny_bert, block_bytes=BLOCK)
+
+
+def test_one_and_eight_shards_hold_the_same_rows(
+    made: tuple[Path, Corpus], source: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    eight = corpus(source, tmp_path / "out", tiny_bert, block_bytes=BLOCK, shards=8)
+    assert len(bytes_of(tmp_path / "out")) == 8
+    assert eight.rows == made[1].rows
+    assert eight.fingerprint == made[1].fingerprint
+
+
+def test_equal_runs_write_equal_bytes(made: tuple[Path, Corpus], source: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    corpus(source, tmp_path / "out", tiny_bert, block_bytes=BLOCK)
+    assert bytes_of(tmp_path / "out") == bytes_of(made[0])
+
+
+def test_one_and_three_processes_write_equal_bytes(
+    made: tuple[Path, Corpus], source: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    corpus(source, tmp_path / "out", tiny_bert, block_bytes=BLOCK, processes=3)
+    assert bytes_of(tmp_path / "out") == bytes_of(made[0])
+
+
+def test_one_file_and_eight_hold_the_same_rows(
+    made: tuple[Path, Corpus], source: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    eight = corpus(split_file(source, tmp_path / "in", 8), tmp_path / "out", tiny_bert, block_bytes=BLOCK)
+    assert eight.fingerprint == made[1].fingerprint
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n\n"])
+def test_plain_text_may_be_split_between_documents_with_or_without_blank_lines(
+    tiny_bert: Path, tmp_path: Path, end: str
+) -> None:
+    texts = [f"good river {n % 7} lives.\nthe rome was fine {n % 3}." for n in range(40)]
+    whole = tmp_path / "whole.txt"
+    whole.write_text("\n\n".join(texts))
+    (tmp_path / "in").mkdir()
+    for part in range(4):
+        (tmp_path / "in" / f"{part}.txt").write_text("\n\n".join(texts[10 * part : 10 * part + 10]) + end)
+    made = [corpus(one, tmp_path / f"{one.stem}-out", tiny_bert, block_bytes=200) for one in (whole, tmp_path / "in")]
+    assert made[0].counts["documents"] == 40
+    assert made[0].fingerprint == made[1].fingerprint
+
+
+def test_another_seed_or_another_block_size_gives_other_rows(
+    made: tuple[Path, Corpus], source: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    other = corpus(source, tmp_path / "seed", tiny_bert, block_bytes=BLOCK, seed=1)
+    larger = corpus(source, tmp_path / "block", tiny_bert, block_bytes=2 * BLOCK)
+    assert len({made[1].fingerprint, other.fingerprint, larger.fingerprint}) == 3
+
+
+def test_parts_make_their_blocks_and_the_run_without_part_only_joins_them(
+    made: tuple[Path, Corpus], source: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    for part in ("2/3", "1/3", "3/3"):
+        corpus_part(source, out, tiny_bert, part)
+        assert not out.exists()
+    monkeypatch.setattr(Worker, "__call__", forbidden)
+    corpus(source, out, tiny_bert, block_bytes=BLOCK)
+    assert bytes_of(out) == bytes_of(made[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def corpus_part(source: Path, out: Path, tokenizer: Path, part: str, **options: Any) -> None:
+    settings = {"max_length": 48, "block_bytes": BLOCK, "processes": 1, **options}
+    prepare(str(source), str(out), tokenizer=str(tokenizer), part=part, **settings)
+
+
+def forbidden(*_: object) -> None:
+    raise AssertionError("this block is finished")
+
+
+def started(source: Path, out: Path, tokenizer: Path, **options: Any) -> subprocess.Popen[str]:
+    """A preparation in a session of its own, once some blocks are finished."""
+    settings = {"source": str(source), "out": str(out), "tokenizer": str(tokenizer), "max_length": 48, **options}
+    command = [sys.executable, "-c", CODE, json.dumps(settings)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while process.poll() is None and len(blocks(out)) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    return process
+
+
+def blocks(out: Path) -> list[Path]:
+    return sorted(out.parent.glob(f".{out.name}.blocks/*/block-*.arrow"))
+
+
+def alive(group: int) -> Iterator[int]:
+    """Processes of a group that run, not counting those that only wait to be reaped."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            yield int(path.parent.name)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+def test_a_run_that_was_killed_goes_on_to_the_same_bytes_and_leaves_no_process_behind(
+    made: tuple[Path, Corpus], source: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    process = started(source, out, tiny_bert, block_bytes=BLOCK, processes=2)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 20
+    while list(alive(process.pid)):
+        assert time.monotonic() < deadline, "workers outlive their parent"
+        time.sleep(0.01)
+    finished = blocks(out)
+    assert not out.exists()
+    calls: list[int] = []
+    make = Worker.__call__
+    monkeypatch.setattr(
+        Worker, "__call__", lambda self, number, block: (calls.append(number), make(self, number, block))[1]
+    )
+    corpus(source, out, tiny_bert, block_bytes=BLOCK)
+    assert len(finished) >= 3
+    assert not {f"block-{number:06}.arrow" for number in calls} & {path.name for path in finished}
+    assert bytes_of(out) == bytes_of(made[0])
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_ctrl_c_says_how_to_go_on_and_keeps_finished_blocks(source: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = started(source, out, tiny_bert, block_bytes=300, processes=1)
+    process.send_signal(signal.SIGINT)
+    error = process.communicate()[1]
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "the same command goes on" in error
+    assert len(blocks(out)) >= 3
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("change", ["time of the input", "seed"])
+def test_another_input_or_another_setting_starts_anew(tiny_bert: Path, tmp_path: Path, change: str) -> None:
+    source, out = linked_file(tmp_path, 20), tmp_path / "out"
+    corpus_part(source, out, tiny_bert, "1/2")
+    before = blocks(out)
+    if change == "seed":
+        corpus_part(source, out, tiny_bert, "1/2", seed=1)
+    else:
+        os.utime(source, (1, 1))
+        corpus_part(source, out, tiny_bert, "1/2")
+    assert len(blocks(out)) == len(before) > 0
+    assert not any(path.exists() for path in before)
+
+
+def test_a_run_on_top_of_an_older_corpus_replaces_it(source: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    first = corpus(source, tmp_path / "out", tiny_bert)
+    second = corpus(source, tmp_path / "out", tiny_bert, shape="packed")
+    assert first.meta["shape"] == "pairs"
+    assert read(tmp_path / "out") == second
+
+
+def test_more_shards_than_rows_leave_some_empty(tiny_bert: Path, tmp_path: Path) -> None:
+    made = corpus(linked_file(tmp_path, 2), tmp_path / "out", tiny_bert, shape="packed", shards=50)
+    assert len(bytes_of(tmp_path / "out")) == 50
+    assert 0 < len(made.rows) < 50
+
+
+def test_blocks_lie_beside_the_corpus(tmp_path: Path) -> None:
+    store = BlockStore(tmp_path / "out", "key")
+    assert store.path(7) == tmp_path / ".out.blocks" / "key" / "block-000007.arrow"
