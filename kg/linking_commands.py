@@ -1,18 +1,65 @@
-"""What ``kplm kg anchors`` and ``kplm kg index`` do: linkers with priors, for millions of aliases."""
+"""What ``kplm kg`` does about names in texts: ``link`` them, ``index`` and ``anchors`` for linkers with priors."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
 
 from kg.aliases import Alias, Case, Rules, named_aliases, store_aliases
 from kg.anchors import count_anchors, read_anchors, with_names, write_anchors
 from kg.errors import KgError
-from kg.lines import BadLines
-from kg.link import Linker
+from kg.lines import BadLines, numbered_lines
+from kg.link import Linker, open_linker
 from kg.names import read_names
-from kg.places import locate
+from kg.places import locate, whole_file
 from kg.store import TripleStore
+
+
+def link(
+    source: str,
+    out: str,
+    *,
+    graph: str,
+    names: str | None = None,
+    case: Case = "smart",
+    threshold: float = 0.0,
+    relink: bool = False,
+    max_bad: int = 10,
+) -> None:
+    """Link the texts of a JSON-lines file to a graph.
+
+    Each line's ``text`` gives ``links``, a list of [start, end, id, score] with character offsets, end exclusive; all
+    other keys stay. A line that has ``links`` is kept as it is.
+
+    Args:
+        source: JSON lines with ``text``.
+        out: the file to write, whole or not at all.
+        graph: as for train, or the folder of a saved linker, whose own rules then hold except for the threshold.
+        names: a file of labels and aliases besides those of the graph.
+        case: smart, cased or uncased, see kg.aliases.Rules.
+        threshold: links with a smaller score are left out.
+        relink: link also the lines that have links.
+        max_bad: so many bad lines are passed over with a warning, one more is an error.
+    """
+    bad = BadLines(max_bad)
+    counts = {"lines": 0, "linked": 0, "kept": 0, "links": 0}
+    path = locate(source)
+    linker = open_linker(graph, names, max_bad, case=case, threshold=threshold)
+    with whole_file(out) as file:
+        for row in tqdm(_rows(path, bad), desc="Linking", unit=" lines"):
+            fresh = relink or "links" not in row
+            if fresh:
+                links = [link for link in linker.link(row["text"]) if link.score >= threshold]
+                row["links"] = [[link.start, link.end, link.entity, round(link.score, 4)] for link in links]
+            counts["lines"] += 1
+            counts["linked" if fresh else "kept"] += 1
+            counts["links"] += len(row["links"])
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    print(json.dumps({"out": out, **counts, "bad_lines": len(bad.seen)}))
 
 
 def anchors(source: str, out: str, *, min_count: int = 1, max_bad: int = 10) -> None:
@@ -83,3 +130,16 @@ def _aliases(
     else:
         raise KgError("There is nothing to link to. Give graph, names or anchors.")
     return with_names(read_anchors(locate(anchors), bad, min_count), named) if anchors else named
+
+
+def _rows(path: Path, bad: BadLines) -> Iterator[dict[str, Any]]:
+    """The JSON objects that have a text."""
+    for number, line in numbered_lines(path):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if isinstance(row, dict) and isinstance(row.get("text"), str):
+            yield row
+        else:
+            bad.report(path, number, line, 'a JSON object with "text"')

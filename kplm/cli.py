@@ -50,7 +50,7 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except KeyboardInterrupt:
-        print("\ninterrupted; checkpoints written so far are kept.", file=sys.stderr)
+        print("\ninterrupted; what was finished by now is kept.", file=sys.stderr)
         return 130
     except Exception as error:
         ours = _ours(error)
@@ -109,7 +109,7 @@ def _graph_commands() -> dict[str, Callable[..., Any]]:
     return {
         "train": commands.train,
         "import": importing.import_command,
-        "link": commands.link,
+        "link": linking_commands.link,
         "index": linking_commands.index,
         "anchors": linking_commands.anchors,
         "neighbours": neighbours,

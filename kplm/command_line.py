@@ -30,6 +30,17 @@ NOISE = (
 OUT = "--out"
 
 
+class Parser(LightningArgumentParser):
+    """Leaves out an argument that jsonargparse 4.53 hands on to functions, which cannot take it.
+
+    Without that no option of a model whose encoder a function makes could be changed on the command line.
+    """
+
+    def add_function_arguments(self, *args: Any, linked_targets: Any = None, **kwargs: Any) -> Any:
+        """The arguments of a function that a config names."""
+        return super().add_function_arguments(*args, **kwargs)
+
+
 class CommandLine(LightningCLI):
     """Hands the class names from the data to the model, keeps the last checkpoint, and logs to TensorBoard and CSV."""
 
@@ -68,6 +79,7 @@ def lightning(args: Sequence[str], run: bool = True) -> CommandLine:
         LightningDataModule,
         subclass_mode_model=True,
         subclass_mode_data=True,
+        parser_class=Parser,
         auto_configure_optimizers=False,
         seed_everything_default=0,
         save_config_kwargs={"overwrite": True},

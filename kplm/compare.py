@@ -122,7 +122,9 @@ def compare(
         arms[Path(variant).stem] = [*_configs([*configs, variant]), *extra, "--data.init_args.knowledge", modes[0]]
     if control is not None:
         arms[CONTROL] = [*_configs([control]), *(word for word in extra if not word.startswith(OF_KNOWLEDGE))]
-    results = Results(folder / "results.json", _key([*configs, *(variants or []), *([control] if control else [])], extra))
+    results = Results(
+        folder / "results.json", _key([*configs, *(variants or []), *([control] if control else [])], extra)
+    )
     _run_all(arms, seeds, results, folder, keep)
     report(results, list(arms), seeds, metric or next(iter(results.scores[f"{modes[0]}/0"])), folder)
 

@@ -295,3 +295,20 @@ def test_graphs_are_described_linked_and_trained(
     from kg import EntityTable
 
     assert (len(EntityTable.open("table")), EntityTable.open("table").width) == (4, 8)
+
+
+def test_any_option_of_a_config_can_be_changed_on_the_command_line(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    start = {"class_path": "kplm.hub.ernie_thu", "init_args": {"pretrained": "elsewhere"}}
+    model = {"class_path": "kplm.training.Finetune", "init_args": {"encoder": start}}
+    overlay.write_text(yaml.safe_dump({"model": model}))
+    with pytest.raises(SystemExit):
+        main(["fit", "-c", config, "-c", str(overlay), "--model.optimization.lr=0.5", "--print_config"])
+    shown = yaml.safe_load(capsys.readouterr().out)["model"]["init_args"]
+    assert shown["optimization"]["lr"] == 0.5
+    assert shown["optimization"]["fresh_lr"] == 0.01
+    assert shown["encoder"]["init_args"]["pretrained"] == "elsewhere"
+    assert shown["encoder"]["init_args"]["entity_width"] == 12
+    assert shown["head"]["class_path"] == "kplm.heads.Classify"

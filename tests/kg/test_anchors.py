@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from kg import KgError, Linker, commands
+from kg import KgError, Linker
 from kg.aliases import Alias
 from kg.anchors import count_anchors, read_anchors, with_names, write_anchors
 from kg.lines import BadLines
-from kg.linking_commands import anchors, index
+from kg.linking_commands import anchors, index, link
 
 LINKED = [
     {"text": "Paris met Helen.", "links": [[0, 5, "paris_of_troy", 0.9], [10, 15, "helen"]]},
@@ -128,7 +128,7 @@ def test_from_linked_text_to_links(linked, tmp_path, capsys):
     assert (told["names"], told["bad_lines"]) == (3, 0)
     assert told["bytes"] == sum(file.stat().st_size for file in (tmp_path / "linker").iterdir())
     (tmp_path / "texts.jsonl").write_text('{"text": "From Paris to New York"}\n')
-    commands.link(str(tmp_path / "texts.jsonl"), str(tmp_path / "out.jsonl"), graph=str(tmp_path / "linker"))
+    link(str(tmp_path / "texts.jsonl"), str(tmp_path / "out.jsonl"), graph=str(tmp_path / "linker"))
     assert json.loads((tmp_path / "out.jsonl").read_text())["links"] == [
         [5, 10, "paris", 0.8],
         [14, 22, "new_york", 1.0],

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from kg import KgError, Linker, TripleStore
-from kg.commands import info, link, save, train
+from kg.commands import info, save, train
+from kg.linking_commands import link
 from kg.recipe import Recipe
 
 TRIPLES = "paris\tcapital_of\tfrance\nberlin\tcapital_of\tgermany\n"
