@@ -21,11 +21,11 @@ from kplm.data.corpus.settings import VERSION, Settings, digest
 from kplm.data.corpus.shards import write_shards
 from kplm.data.corpus.store import BlockStore, Summary
 from kplm.data.corpus.stream import Block
+from kplm.data.stored import KIND, META
 from kplm.errors import DataError, KplmError
 from kplm.text import Tokenizer
 
-KIND = "kplm.corpus"
-CORPUS, TOKENIZER = "corpus.json", "tokenizer.json"
+TOKENIZER = "tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def write_corpus(
             about["fingerprint"] = write_shards(folder, store, blocks, counts["rows"], shards)
             (folder / TOKENIZER).write_text(tokenizer.to_json(), encoding="utf-8")
             text = json.dumps({"kind": KIND, **about}, ensure_ascii=False, indent=1)
-            (folder / CORPUS).write_text(text + "\n", encoding="utf-8")
+            (folder / META).write_text(text + "\n", encoding="utf-8")
             write_meta(folder, KIND, {})
     except KgError as error:
         raise KplmError(f"{error} The same command goes on: finished blocks are kept in {store.root}.") from error

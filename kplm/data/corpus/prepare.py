@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from kg.places import read_meta
-from kplm.data.corpus.build import KIND, make, report, write_corpus
+from kplm.data.corpus.build import make, report, write_corpus
 from kplm.data.corpus.formats import FORMATS, format_name
 from kplm.data.corpus.pool import cores
 from kplm.data.corpus.settings import Settings
 from kplm.data.corpus.store import BlockStore
 from kplm.data.corpus.stream import Block, blocks, source_files
+from kplm.data.stored import KIND
 from kplm.errors import KplmError
 from kplm.locate import locate
 from kplm.text import Tokenizer
