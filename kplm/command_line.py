@@ -56,6 +56,9 @@ class CommandLine(LightningCLI):
         parser.link_arguments("model", "best.mode", compute_fn=_mode, apply_on="instantiate")
         parser.set_defaults({"checkpoint.save_last": True, "best.filename": "best-{epoch}-{step}"})
 
+    def _parse_ckpt_path(self) -> None:
+        """Nothing: the config alone says what the model is; Lightning would lay the checkpoint's hyperparameters over it."""
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Where no logger is named: TensorBoard and CSV, side by side with the config and the checkpoints."""
         options = self._get(self.config_init, "trainer", default={})

@@ -116,7 +116,7 @@ def test_an_unknown_command_is_status_2(capsys: pytest.CaptureFixture) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["kg", "trane"], "kplm kg has no command 'trane'; possible are train, link"),
+        (["kg", "trane"], "kplm kg has no command 'trane'; possible are train, import, link"),
         (["convert", "bert"], "kplm convert has no command 'bert'; possible are ernie-thu."),
         (["export", "absent.ckpt", "out"], "absent.ckpt does not exist."),
         (["predict", "./absent", "in.txt", "out.jsonl"], "./absent does not exist."),
@@ -312,3 +312,35 @@ def test_any_option_of_a_config_can_be_changed_on_the_command_line(
     assert shown["encoder"]["init_args"]["pretrained"] == "elsewhere"
     assert shown["encoder"]["init_args"]["entity_width"] == 12
     assert shown["head"]["class_path"] == "kplm.heads.Classify"
+
+
+def test_pretraining_by_config_is_scored_exported_and_fine_tuned_from(
+    config: str, corpora: dict[str, str], tiny_bert: Path, tiny_table: Path, tmp_path: Path
+) -> None:
+    content = yaml.safe_load(Path(config).read_text())
+    encoder = content["model"]["init_args"]["encoder"]
+    terms = [{"class_path": f"kplm.objectives.{name}"} for name in ("MaskedWords", "NextSentence", "EntityDenoising")]
+    objective = {"class_path": "kplm.objectives.Weighted", "init_args": {"terms": terms}}
+    maskers = [{"class_path": f"kplm.masking.{name}"} for name in ("MaskWords", "EntityNoise")]
+    entities = {"class_path": "kplm.data.annotate.Entities", "init_args": {"table": str(tiny_table)}}
+    files = {"train": corpora["train"], "val": corpora["val"]}
+    trainer = {**content["trainer"], "max_epochs": 1, "logger": False, "default_root_dir": str(tmp_path)}
+    pretraining = {
+        "trainer": trainer,
+        "model": {
+            "class_path": "kplm.training.Pretrain",
+            "init_args": {"encoder": encoder, "objective": objective, "optimization": {"lr": 1e-3}},
+        },
+        "data": {
+            "class_path": "kplm.data.pretraining.CorpusData",
+            "init_args": {**files, "maskers": maskers, "entities": entities},
+        },
+    }
+    path = tmp_path / "pretrain.yaml"
+    path.write_text(yaml.safe_dump(pretraining))
+    assert main(["fit", "-c", str(path), f"--checkpoint.dirpath={tmp_path}/saved"]) == 0
+    last = tmp_path / "saved" / "last.ckpt"
+    assert main(["validate", "-c", str(path), "--ckpt_path", str(last)]) == 0
+    assert main(["export", str(last), str(tmp_path / "model")]) == 0
+    start = [f"--model.encoder.init_args.pretrained={tmp_path}/model", "--trainer.fast_dev_run=1"]
+    assert main(["fit", "-c", config, *start]) == 0
