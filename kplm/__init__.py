@@ -12,7 +12,9 @@ _HOME = {
     "Encoder": "kplm.models",
     "ErnieThu": "kplm.models",
     "Finetune": "kplm.training",
+    "Pretrain": "kplm.training",
     "TextData": "kplm.data.module",
+    "CorpusData": "kplm.data.pretraining",
 }
 
 __all__ = ["__version__", *_HOME]
