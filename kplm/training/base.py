@@ -45,7 +45,7 @@ class Training(pl.LightningModule, ABC):
         super().__init__()
         self.encoder, self.optimization, self.compiled = encoder, optimization, compile
         self.text: dict[str, Any] | None = None
-        self.save_hyperparameters({"optimization": asdict(optimization)})  # plain values: loading runs no code
+        self.save_hyperparameters({"optimization": asdict(optimization), "compile": compile})  # loading runs no code
 
     @property
     @abstractmethod

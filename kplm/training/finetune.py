@@ -42,7 +42,7 @@ class Finetune(Training):
         self.head = head
         self.val_scores, self.test_scores = head.metrics(), head.metrics()
         self.val_loss, self.test_loss = MeanMetric(), MeanMetric()
-        self.save_hyperparameters(ignore=["encoder", "head", "optimization"])
+        self.save_hyperparameters({"labels": list(labels)})
 
     @property
     def reads(self) -> Mapping[str, frozenset[str]]:

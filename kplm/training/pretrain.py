@@ -40,7 +40,6 @@ class Pretrain(Training):
         objective.build(encoder)
         self.objective = objective
         self.val_scores, self.test_scores = objective.metrics(), objective.metrics()
-        self.save_hyperparameters(ignore=["encoder", "objective", "optimization"])
 
     @property
     def reads(self) -> Mapping[str, frozenset[str]]:
