@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib import import_module
@@ -13,12 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import nn
 
 from kg import EntityTable
-from kplm import __version__
 from kplm.config import EncoderConfig, ErnieThuConfig
 from kplm.convert import bert as bert_format
 from kplm.convert import ernie_thu as ernie_format
@@ -27,6 +21,7 @@ from kplm.data.annotate import Entities
 from kplm.data.encode import TextEncoder
 from kplm.data.markers import ERNIE_MARKERS
 from kplm.errors import CheckpointError
+from kplm.folder import FORMAT, read_config, write_folder
 from kplm.heads import Head
 from kplm.locate import locate
 from kplm.models import BaseEncoder, Encoder, ErnieThu
@@ -35,8 +30,6 @@ from kplm.spec import class_path, from_spec, to_spec
 from kplm.text import Tokenizer
 from kplm.training import Finetune, Training
 
-FORMAT = "kplm"
-"""The key that marks a config.json as ours."""
 CHECKPOINT = ".ckpt"
 
 
@@ -140,7 +133,7 @@ def save_pretrained(
         spec = {"encoder": {"class_path": class_path(model), "config": to_spec(model.config)}}
         state = {f"encoder.{name}": value for name, value in model.state_dict().items()}
         state |= {f"objective.{name}": value for name, value in objective.state_dict().items()} if objective else {}
-    return _write(Path(directory), {**spec, "text": spec.get("text") or text}, state)
+    return write_folder(Path(directory), {**spec, "text": spec.get("text") or text}, state)
 
 
 def export(checkpoint: str | Path, directory: str | Path) -> Path:
@@ -150,7 +143,7 @@ def export(checkpoint: str | Path, directory: str | Path) -> Path:
         CheckpointError: it is no checkpoint of such a run, or the folder cannot be written.
     """
     spec, state = _from_checkpoint(locate(checkpoint))
-    return _write(Path(directory), spec, _trained(state))
+    return write_folder(Path(directory), spec, _trained(state))
 
 
 def load_finetuned(path: str | Path) -> tuple[Finetune, dict[str, Any]]:
@@ -210,27 +203,6 @@ def convert_ernie_thu(
 def _authors_text(tokenizer: Tokenizer, table: str | None) -> dict[str, Any]:
     annotators = [] if table is None else [Entities(table, mentions="whitespace")]
     return TextEncoder(tokenizer, annotators, ERNIE_MARKERS).describe()
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """``config.json`` of a model folder.
-
-    Raises:
-        CheckpointError: it is missing or no JSON.
-    """
-    path = folder / "config.json"
-    if not path.is_file():
-        hint = (
-            " It looks like the authors' ERNIE-THU format: run kplm convert ernie-thu."
-            if (folder / "ernie_config.json").exists()
-            else ""
-        )
-        raise CheckpointError(f"{folder} has no config.json, so it is no model folder.{hint}")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path} is no valid JSON: {error}.") from error
-    return found
 
 
 def _bert(folder: Path, config: dict[str, Any]) -> Encoder:
@@ -327,43 +299,3 @@ def _from_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor
     if "kplm" not in found or "state_dict" not in found:
         raise CheckpointError(f"{path} is no checkpoint of a kplm training run.")
     return found["kplm"], found["state_dict"]
-
-
-def _write(directory: Path, spec: dict[str, Any], state: dict[str, torch.Tensor]) -> Path:
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-        try:
-            text = dict(spec["text"]) if spec.get("text") else None
-            if text:
-                (building / "tokenizer.json").write_text(text["tokenizer"], encoding="utf-8")
-            config = {FORMAT: __version__, **spec, "text": text}
-            (building / "config.json").write_text(
-                json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-            )
-            (building / "README.md").write_text(_card(spec, state), encoding="utf-8")
-            save_file(
-                {name: value.detach().cpu().contiguous() for name, value in state.items()},
-                building / "model.safetensors",
-            )
-            directory.mkdir(exist_ok=True)
-            for file in building.iterdir():
-                file.replace(directory / file.name)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{directory} cannot be written: {error}. Nothing was changed there.") from error
-    return directory
-
-
-def _card(spec: dict[str, Any], state: dict[str, torch.Tensor]) -> str:
-    count = sum(value.numel() for value in state.values())
-    kind = spec["encoder"]["class_path"].rpartition(".")[2]
-    above = spec.get("head") or spec.get("objective")
-    on_top = f" with {above['class_path'].rpartition('.')[2]}" if above else ""
-    use = "kplm.load(FOLDER).predict([...])" if spec.get("head") else "kplm.from_pretrained(FOLDER)"
-    lines = [f"---\nlibrary_name: kplm\ntags: [kplm, {kind}]\n---", f"# {kind}{on_top}"]
-    lines.append(f"{count:,} parameters, written by kplm {__version__}. Read it with `{use}`.")
-    if spec.get("labels"):
-        lines.append("Classes: " + ", ".join(spec["labels"]))
-    return "\n\n".join(lines) + "\n"

@@ -212,7 +212,7 @@ def test_a_failure_while_writing_leaves_the_older_save_whole(tmp_path: Path, mon
     def full(*_: Any) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("kplm.hub.save_file", full)
+    monkeypatch.setattr("kplm.folder.save_file", full)
     with pytest.raises(CheckpointError, match="No space left on device. Nothing was changed there"):
         save_pretrained(tiny_encoder(seed=2), folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -251,7 +251,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("kplm.hub.save_file", full)
+    monkeypatch.setattr("kplm.folder.save_file", full)
     with pytest.raises(CheckpointError, match=r"cannot be written: .*No space left on device"):
         save_pretrained(tiny_encoder(), tmp_path / "model")
     assert list(tmp_path.iterdir()) == []

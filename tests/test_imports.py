@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-BASE = {"config", "errors", "fields", "spec", "locate"}
+BASE = {"config", "errors", "fields", "spec", "locate", "folder"}
 MODEL_SIDE = BASE | {"nn", "models", "objectives", "heads"}
 DATA_SIDE = BASE | {"text", "masking"}
 EVERYTHING = MODEL_SIDE | DATA_SIDE | {"convert", "data", "training", "hub", "predict"}

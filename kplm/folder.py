@@ -1,0 +1,90 @@
+"""A model folder: config.json, model.safetensors, tokenizer.json and a model card."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from kplm import __version__
+from kplm.errors import CheckpointError
+
+FORMAT = "kplm"
+"""The key that marks a config.json as ours."""
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """``config.json`` of a model folder.
+
+    Raises:
+        CheckpointError: it is missing or no JSON.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        hint = (
+            " It looks like the authors' ERNIE-THU format: run kplm convert ernie-thu."
+            if (folder / "ernie_config.json").exists()
+            else ""
+        )
+        raise CheckpointError(f"{folder} has no config.json, so it is no model folder.{hint}")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is no valid JSON: {error}.") from error
+    return found
+
+
+def write_folder(directory: Path, spec: dict[str, Any], state: dict[str, Tensor]) -> Path:
+    """Write a model folder; an older one is replaced file by file only when the new one is whole.
+
+    Args:
+        directory: folder to make.
+        spec: the encoder, what stands on it, its classes and its text side, as JSON.
+        state: all weights.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+        try:
+            text = dict(spec["text"]) if spec.get("text") else None
+            if text:
+                (building / "tokenizer.json").write_text(text["tokenizer"], encoding="utf-8")
+            config = {FORMAT: __version__, **spec, "text": text}
+            (building / "config.json").write_text(
+                json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
+            (building / "README.md").write_text(_card(spec, state), encoding="utf-8")
+            save_file(
+                {name: value.detach().cpu().contiguous() for name, value in state.items()},
+                building / "model.safetensors",
+            )
+            directory.mkdir(exist_ok=True)
+            for file in building.iterdir():
+                file.replace(directory / file.name)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{directory} cannot be written: {error}. Nothing was changed there.") from error
+    return directory
+
+
+def _card(spec: dict[str, Any], state: dict[str, Tensor]) -> str:
+    count = sum(value.numel() for value in state.values())
+    kind = spec["encoder"]["class_path"].rpartition(".")[2]
+    above = spec.get("head") or spec.get("objective")
+    on_top = f" with {above['class_path'].rpartition('.')[2]}" if above else ""
+    use = "kplm.load(FOLDER).predict([...])" if spec.get("head") else "kplm.from_pretrained(FOLDER)"
+    lines = [f"---\nlibrary_name: kplm\ntags: [kplm, {kind}]\n---", f"# {kind}{on_top}"]
+    lines.append(f"{count:,} parameters, written by kplm {__version__}. Read it with `{use}`.")
+    if spec.get("labels"):
+        lines.append("Classes: " + ", ".join(spec["labels"]))
+    return "\n\n".join(lines) + "\n"
