@@ -315,8 +315,9 @@ def test_any_option_of_a_config_can_be_changed_on_the_command_line(
 
 
 def test_pretraining_by_config_is_scored_exported_and_fine_tuned_from(
-    config: str, corpora: dict[str, str], tiny_bert: Path, tiny_table: Path, tmp_path: Path
+    config: str, corpora: dict[str, str], tiny_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     content = yaml.safe_load(Path(config).read_text())
     encoder = content["model"]["init_args"]["encoder"]
     terms = [{"class_path": f"kplm.objectives.{name}"} for name in ("MaskedWords", "NextSentence", "EntityDenoising")]
