@@ -63,21 +63,25 @@ class CorpusData(LengthBatched):
             masker.build(self.tokenizer)
 
     @cached_property
+    def metas(self) -> dict[str, dict[str, Any]]:
+        """How each corpus was prepared, by its folder."""
+        return {path: read_meta(Path(path)) for path in self.files.values() if path is not None}
+
+    @cached_property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer the corpora were cut with.
 
         Raises:
             DataError: no corpus is given, or two were cut by different ones.
         """
-        given = [Path(path) for path in self.files.values() if path is not None]
-        if not given:
+        if not self.metas:
             raise DataError("no corpus is given; name one, for example --data.train FOLDER.")
-        cutters = {str(path): read_meta(path)["tokenizer_sha256"] for path in given}
+        cutters = {path: meta["tokenizer_sha256"] for path, meta in self.metas.items()}
         if len(set(cutters.values())) > 1:
             raise DataError(
                 f"the corpora {', '.join(cutters)} were cut by different tokenizers. Prepare them with the same --tokenizer."
             )
-        return Tokenizer.from_file(given[0])
+        return Tokenizer.from_file(next(iter(self.metas)))
 
     @property
     def writes(self) -> frozenset[str]:
@@ -87,7 +91,7 @@ class CorpusData(LengthBatched):
             MissingFieldError: a masker reads a field that is not there.
         """
         found = set(ALWAYS)
-        if any(read_meta(Path(path))["shape"] == "pairs" for path in self.files.values() if path is not None):
+        if any(meta["shape"] == "pairs" for meta in self.metas.values()):
             found.add("next_sentence")
         if self.entities is not None:
             found |= self.entities.writes
@@ -121,7 +125,7 @@ class CorpusData(LengthBatched):
     def describe(self) -> dict[str, Any]:
         """How texts were cut, so that a task can go on with the same tokenizer."""
         annotators = [] if self.entities is None else [self.entities]
-        longest = max((read_meta(Path(path))["max_length"] for path in self.files.values() if path), default=0)
+        longest = max((meta["max_length"] for meta in self.metas.values()), default=0)
         return TextEncoder(self.tokenizer, annotators, max_length=longest).describe()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from kplm.errors import KplmError
+from kplm.masking.shares import check_shares
 from kplm.text import Tokenizer
 
 
@@ -21,10 +21,7 @@ class Corrupt:
     """
 
     def __init__(self, mask: float = 0.8, random: float = 0.1) -> None:
-        if not 0 <= mask <= 1 or not 0 <= random <= 1 or mask + random > 1:
-            raise KplmError(
-                f"mask={mask} and random={random} are parts of a whole; give two shares that sum to 1 or less."
-            )
+        check_shares(mask=mask, random=random)
         self.mask, self.random = mask, random
 
     def build(self, tokenizer: Tokenizer) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from kplm.errors import KplmError
 from kplm.fields import IGNORE, Batch
 from kplm.masking.base import Masker
+from kplm.masking.shares import check_shares
 
 
 class EntityNoise(Masker):
@@ -29,10 +29,7 @@ class EntityNoise(Masker):
     writes = frozenset({"entity_labels", "candidate_ids"})
 
     def __init__(self, replaced: float = 0.05, removed: float = 0.15) -> None:
-        if not 0 <= replaced <= 1 or not 0 <= removed <= 1 or replaced + removed > 1:
-            raise KplmError(
-                f"replaced={replaced} and removed={removed} are parts of a whole; give two shares that sum to 1 or less."
-            )
+        check_shares(replaced=replaced, removed=removed)
         self.replaced, self.removed = replaced, removed
 
     def __call__(self, batch: Batch, generator: Generator) -> dict[str, Tensor]:
