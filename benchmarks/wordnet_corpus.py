@@ -24,6 +24,28 @@ HELD_OUT, RUN = 20, 200
 SHORTEST = 3
 """Letters of a lemma that is looked for in definitions."""
 
+RELATIONS = {
+    "_hypernym": "kind of",
+    "_hyponym": "such as",
+    "_instance_hypernym": "instance of",
+    "_instance_hyponym": "such as",
+    "_part_of": "part of",
+    "_has_part": "has part",
+    "_member_holonym": "member of",
+    "_member_meronym": "has member",
+    "_synset_domain_topic_of": "term of",
+    "_member_of_domain_topic": "has term",
+    "_synset_domain_region_of": "used in",
+    "_member_of_domain_region": "region of",
+    "_synset_domain_usage_of": "used as",
+    "_member_of_domain_usage": "such as",
+    "_derivationally_related_form": "related to",
+    "_verb_group": "like",
+    "_similar_to": "similar to",
+    "_also_see": "see also",
+}
+"""How a triple reads: pangolin, kind of, mammal."""
+
 Synsets = Mapping[str, tuple[str, str]]
 """Lemma and definition of each synset."""
 
@@ -66,6 +88,8 @@ def write_graph(source: Path, folder: Path, synsets: Synsets) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for split in ("train", "valid"):
         (folder / f"{split}.tsv").write_text((source / f"{split}.txt").read_text(encoding="utf-8"), encoding="utf-8")
+    relations = "".join(f"{relation}\t{label}\n" for relation, label in RELATIONS.items())
+    (folder / "relations.tsv").write_text(f"id\tlabel\n{relations}", encoding="utf-8")
     names = "".join(f"{synset}\t{lemma}\t{text}\n" for synset, (lemma, text) in synsets.items())
     (folder / "entities.tsv").write_text(f"id\tlabel\tdescription\n{names}", encoding="utf-8")
 

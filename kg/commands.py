@@ -76,18 +76,21 @@ def train(
     print(json.dumps({"out": out, "entities": len(table), "width": table.width, **metrics}))
 
 
-def save(graph: str, out: str, names: str | None = None, max_bad: int = 10) -> None:
+def save(graph: str, out: str, names: str | None = None, relation_names: str | None = None, max_bad: int = 10) -> None:
     """Put a graph and its names into one folder that opens at once, wherever they came from.
 
     Args:
         graph: as for train.
         out: the folder to write, whole or not at all.
-        names: a file of labels and aliases besides those of the graph.
+        names: a file of labels and aliases besides those of the graph: TSV with a header, JSON lines, or a JSON object by id.
+        relation_names: the same for relations, such as the relations.json of CoDEx.
         max_bad: so many bad lines are passed over with a warning, one more is an error.
     """
-    store = TripleStore.open(graph, names, max_bad)
+    store = TripleStore.open(graph, names, max_bad, relation_names)
     store.save(out)
-    print(json.dumps({"out": out, "triples": len(store), "entities": len(store.entities), "named": len(store.named)}))
+    named = {"named": len(store.named), "named_relations": sum(one in store.named_relations for one in store.relations)}
+    counts = {"triples": len(store), "entities": len(store.entities), "relations": len(store.relations)}
+    print(json.dumps({"out": out, **counts, **named}))
 
 
 def info(graph: str, names: str | None = None, max_bad: int = 10) -> None:

@@ -21,7 +21,7 @@ KIND = "kg.linker"
 GRAPH = "graph"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """One mention and the entity that it means.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,15 +31,16 @@ class Name(NamedTuple):
 
 
 def read_names(path: Path, bad: BadLines) -> dict[str, Name]:
-    """Read names by entity id, from TSV with a header line, or from JSON lines with the same keys.
+    """Read names by the id of an entity or a relation, from TSV with a header line, or from JSON lines with the same keys.
 
     The columns are ``id`` (or ``qid``, ``entity``), ``label``, ``description``, ``aliases`` (joined by ``|``; a list in
-    JSON), ``prior``; all but the id may be missing, others are passed over. Rows of one entity are merged.
+    JSON), ``prior``; all but the id may be missing, others are passed over. Rows of one id are merged. A file that ends
+    in ``.json`` may also be one object: ids to rows, or ids to labels.
 
     Raises:
         KgError: the header has no column for ids, or too many lines are bad.
     """
-    rows = _json_rows(path, bad) if path.suffix in (".jsonl", ".json") else _tsv_rows(path, bad)
+    rows = READERS.get(path.suffix, _tsv_rows)(path, bad)
     names: dict[str, Name] = {}
     for number, row in rows:
         key = next((str(row[column]) for column in ID_COLUMNS if row.get(column)), "")
@@ -61,6 +62,11 @@ def merged(first: Name, second: Name) -> Name:
     aliases = tuple(dict.fromkeys((*first.aliases, *others, *second.aliases)))
     description = first.description or second.description
     return Name(first.label or second.label, description, aliases, max(first.prior, second.prior))
+
+
+def all_merged(first: Mapping[str, Name], second: Mapping[str, Name]) -> dict[str, Name]:
+    """The names of both by id, those of one id as one."""
+    return {**first, **{key: merged(first[key], name) if key in first else name for key, name in second.items()}}
 
 
 def _name(row: Mapping[str, Any]) -> Name:
@@ -99,3 +105,26 @@ def _json_rows(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]
             yield number, row
         else:
             bad.report(path, number, line, "a JSON object")
+
+
+def _json_object(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows of one object; of JSON lines where the file is no such object."""
+    try:
+        found = json.loads("\n".join(line for _, line in numbered_lines(path)))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or set(found) & set(ID_COLUMNS):
+        yield from _json_rows(path, bad)
+        return
+    for number, (key, value) in enumerate(found.items(), 1):
+        row = {"label": value} if isinstance(value, str) else value
+        if isinstance(row, dict):
+            yield number, {**row, "id": key}
+        else:
+            bad.report(path, number, f"{key}: {value}", 'ids to objects such as {"label": ...}, or to labels')
+
+
+READERS: dict[str, Callable[[Path, BadLines], Iterator[tuple[int, dict[str, Any]]]]] = {
+    ".jsonl": _json_rows,
+    ".json": _json_object,
+}

@@ -12,7 +12,7 @@ from kg.arrays import map_arrays, write_arrays
 from kg.errors import KgError, did_you_mean
 from kg.gather import Gather
 from kg.lines import BadLines
-from kg.names import Name, read_names
+from kg.names import Name, all_merged, read_names
 from kg.places import locate, read_meta, whole_folder, write_meta
 from kg.readers import READERS, Triple, read_triples
 from kg.store import TripleStore
@@ -28,15 +28,17 @@ PYKEEN = "pykeen:"
 SPLITS = ("train", "valid", "test")
 
 
-def open_store(path: str | Path, names: str | Path | None, max_bad: int) -> TripleStore:
+def open_store(
+    path: str | Path, names: str | Path | None, relation_names: str | Path | None, max_bad: int
+) -> TripleStore:
     """See `TripleStore.open`."""
     if str(path).startswith(PYKEEN):
         return from_pykeen(str(path).removeprefix(PYKEEN))
     found = locate(path)
     if found.is_dir() and read_meta(found).get("kind") == KIND:
-        return _load(found, names, max_bad)
+        return _load(found, names, relation_names, max_bad)
     files = _files(found) if found.is_dir() else {"train": found}
-    store = _read(found, files, names, max_bad)
+    store = _read(found, files, names, relation_names, max_bad)
     store.notes["source"] = str(path)
     return store
 
@@ -54,7 +56,9 @@ def _files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _read(place: Path, files: dict[str, Path], names: str | Path | None, max_bad: int) -> TripleStore:
+def _read(
+    place: Path, files: dict[str, Path], names: str | Path | None, relation_names: str | Path | None, max_bad: int
+) -> TripleStore:
     gather, bad = Gather(), BadLines(max_bad)
     for split, file in files.items():
         gather.add(read_triples(file, bad), split)
@@ -63,23 +67,23 @@ def _read(place: Path, files: dict[str, Path], names: str | Path | None, max_bad
         raise KgError(f"The graph is empty: {listed} has no triple. Expected lines of head TAB relation TAB tail.")
     for file in _name_files(place, "entities", names):
         gather.add_names(read_names(file, bad))
-    relation_names: dict[str, Name] = {}
-    for file in _name_files(place, "relations"):
-        relation_names |= read_names(file, bad)
+    named: dict[str, Name] = {}
+    for file in _name_files(place, "relations", relation_names):
+        named = all_merged(named, read_names(file, bad))
     triples = gather.triples()
     repeated = sum(map(len, gather.splits.values())) // 3 - sum(map(len, triples.values()))
     notes = {"bad_lines": bad.seen, "repeated": repeated, "literals": gather.literals}
-    return TripleStore(list(gather.entities), list(gather.relations), triples, gather.names, relation_names, notes)
+    return TripleStore(list(gather.entities), list(gather.relations), triples, gather.names, named, notes)
 
 
-def _name_files(place: Path, stem: str, more: str | Path | None = None) -> Iterator[Path]:
+def _name_files(place: Path, stem: str, more: str | Path | None) -> Iterator[Path]:
     if place.is_dir():
         yield from (file for end in (".tsv", ".jsonl") if (file := place / (stem + end)).is_file())
     if more is not None:
         yield locate(more)
 
 
-def _load(folder: Path, names: str | Path | None, max_bad: int) -> TripleStore:
+def _load(folder: Path, names: str | Path | None, relation_names: str | Path | None, max_bad: int) -> TripleStore:
     meta, arrays = read_meta(folder), map_arrays(folder / TRIPLES)
     ends = np.cumsum([0, *meta["splits"].values()])
     splits = {split: arrays["triples"][ends[i] : ends[i + 1]] for i, split in enumerate(meta["splits"])}
@@ -88,8 +92,10 @@ def _load(folder: Path, names: str | Path | None, max_bad: int) -> TripleStore:
     gather.entities = {entity: number for number, entity in enumerate(entities)}
     if names is not None:
         gather.add_names(read_names(locate(names), BadLines(max_bad)))
-    relations, relation_names = _read_arrow(folder / RELATIONS)
-    return TripleStore(list(gather.entities), relations, splits, gather.names, relation_names, meta["notes"])
+    relations, named = _read_arrow(folder / RELATIONS)
+    if relation_names is not None:
+        named = all_merged(named, read_names(locate(relation_names), BadLines(max_bad)))
+    return TripleStore(list(gather.entities), relations, splits, gather.names, named, meta["notes"])
 
 
 def save_store(store: TripleStore, path: str | Path) -> None:

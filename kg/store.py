@@ -58,7 +58,13 @@ class TripleStore:
         self.triples = _stacked(self._splits)
 
     @classmethod
-    def open(cls, path: str | Path, names: str | Path | None = None, max_bad: int = 10) -> TripleStore:
+    def open(
+        cls,
+        path: str | Path,
+        names: str | Path | None = None,
+        max_bad: int = 10,
+        relation_names: str | Path | None = None,
+    ) -> TripleStore:
         """Read a graph, whatever form it has.
 
         Args:
@@ -68,13 +74,14 @@ class TripleStore:
                 set of PyKEEN.
             names: a file of labels and aliases besides, see `kg.names.read_names`.
             max_bad: so many bad lines are passed over with a warning, one more is an error.
+            relation_names: the same for relations, such as the ``relations.json`` of CoDEx.
 
         Raises:
             KgError: nothing is found, too many lines are bad, or the graph is empty.
         """
         from kg.opening import open_store
 
-        return open_store(path, names, max_bad)
+        return open_store(path, names, relation_names, max_bad)
 
     @classmethod
     def from_triples(

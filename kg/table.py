@@ -13,6 +13,7 @@ from kg.arrays import CHUNK, map_arrays, write_arrays
 from kg.errors import KgError
 from kg.ids import IdIndex
 from kg.places import locate, read_meta, whole_folder, write_meta
+from kg.shuffle import one_cycle
 
 KIND = "kg.table"
 FILE = "table.safetensors"
@@ -33,7 +34,7 @@ class EntityTable:
         self.path = folder
         self.meta: dict[str, Any] = read_meta(folder)
         self._seed, self._index, self._vectors = seed, IdIndex(arrays), arrays["vectors"]
-        self._source = None if seed is None else _one_cycle(len(self._index), seed)
+        self._source = None if seed is None else one_cycle(len(self._index), seed)
 
     @classmethod
     def open(cls, path: str | Path) -> EntityTable:
@@ -124,14 +125,6 @@ def fill(folder: Path, ids: Sequence[str], vectors: np.ndarray, meta: dict[str, 
 
 def _named(ids: Sequence[str], start: int, row: int) -> tuple[str, int]:
     return ids[start + row], start + row
-
-
-def _one_cycle(count: int, seed: int) -> np.ndarray:
-    """A random permutation without a fixed point: one cycle through all rows (Sattolo, 1986). ``[N] int64``."""
-    order = np.random.default_rng(seed).permutation(count)
-    source = np.empty(count, np.int64)
-    source[order] = np.roll(order, 1)
-    return source
 
 
 def _check_shape(ids: Sequence[str], vectors: np.ndarray) -> None:

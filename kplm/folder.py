@@ -18,6 +18,9 @@ from kplm.errors import CheckpointError
 FORMAT = "kplm"
 """The key that marks a config.json as ours."""
 
+AUTHORS = {"ernie_config.json": "ernie-thu", "google_config.json": "kbert"}
+"""Configs of the systems' authors, and what ``kplm convert`` calls the system."""
+
 
 def read_config(folder: Path) -> dict[str, Any]:
     """``config.json`` of a model folder.
@@ -27,11 +30,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / "config.json"
     if not path.is_file():
-        hint = (
-            " It looks like the authors' ERNIE-THU format: run kplm convert ernie-thu."
-            if (folder / "ernie_config.json").exists()
-            else ""
-        )
+        known = [system for file, system in AUTHORS.items() if (folder / file).exists()]
+        hint = f" It looks like the authors' format: run kplm convert {known[0]}." if known else ""
         raise CheckpointError(f"{folder} has no config.json, so it is no model folder.{hint}")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -15,11 +15,7 @@ from torch import nn
 from kg import EntityTable
 from kplm.config import EncoderConfig, ErnieThuConfig
 from kplm.convert import bert as bert_format
-from kplm.convert import ernie_thu as ernie_format
 from kplm.convert.weights import read_weights
-from kplm.data.annotate import Entities
-from kplm.data.encode import TextEncoder
-from kplm.data.markers import ERNIE_MARKERS
 from kplm.errors import CheckpointError
 from kplm.folder import FORMAT, read_config, write_folder
 from kplm.heads import Head
@@ -27,7 +23,6 @@ from kplm.locate import locate
 from kplm.models import BaseEncoder, Encoder, ErnieThu
 from kplm.nn.entities import Learned
 from kplm.spec import class_path, from_spec, to_spec
-from kplm.text import Tokenizer
 from kplm.training import Finetune, Training
 
 CHECKPOINT = ".ckpt"
@@ -172,37 +167,6 @@ def load_finetuned(path: str | Path) -> tuple[Finetune, dict[str, Any]]:
     wanted = set(_trained(model.state_dict()))
     _load(model, _trained(state), wanted, found)
     return model.eval(), spec["text"]
-
-
-def convert_ernie_thu(
-    source: str | Path, target: str | Path, labels: Sequence[str] | None = None, table: str | None = None
-) -> Path:
-    """Turn a folder of the ERNIE-THU authors into one of ours; a fine-tuned head comes along and can predict at once.
-
-    Args:
-        source: holds ernie_config.json, pytorch_model.bin and vocab.txt.
-        target: folder to make.
-        labels: class names of a fine-tuned checkpoint: the sorted labels of its training data.
-        table: entity table that predictions take their vectors from.
-
-    Raises:
-        CheckpointError: keys, config or files do not fit each other.
-    """
-    found = ernie_format.read(Path(source), labels)
-    text = None if found.vocab is None else _authors_text(Tokenizer.from_file(found.vocab, split_cjk=False), table)
-    if found.head is None:
-        return save_pretrained(found.encoder, target, text, found.objective)
-    weights = {f"head.{name}": value for name, value in found.head.state_dict().items()}
-    weights |= {f"encoder.{name}": value for name, value in found.encoder.state_dict().items()}
-    model = Finetune(found.encoder, found.head, found.head.names)
-    model.load_state_dict(weights, strict=False)
-    model.text = None if text is None else {**text, "task": "set" if "labels" in found.head.reads else "class"}
-    return save_pretrained(model, target)
-
-
-def _authors_text(tokenizer: Tokenizer, table: str | None) -> dict[str, Any]:
-    annotators = [] if table is None else [Entities(table, mentions="whitespace")]
-    return TextEncoder(tokenizer, annotators, ERNIE_MARKERS).describe()
 
 
 def _bert(folder: Path, config: dict[str, Any]) -> Encoder:

@@ -19,6 +19,7 @@ from kplm.data.sources import JsonLines, PlainText, Source, example_from_json
 from kplm.data.targets import TagTargets
 from kplm.errors import DataError, KplmError
 from kplm.hub import load_finetuned
+from kplm.knowledge import Knowledge
 from kplm.training.finetune import Finetune
 
 
@@ -65,21 +66,27 @@ class Predictor:
         return [answered(example, found[i]) for i, example in enumerate(examples)]
 
 
-def load(path: str | Path, device: str = "cpu", knowledge: str = "on") -> Predictor:
+def load(
+    path: str | Path, device: str = "cpu", knowledge: Knowledge = "on", graph: str | Path | None = None
+) -> Predictor:
     """A model ready to answer, from a saved folder or a Lightning checkpoint.
 
     Args:
         path: folder written by ``save_pretrained``, hub repository, or ``.ckpt`` file.
         device: where it runs.
-        knowledge: 'on', 'off' or 'shuffled'.
+        knowledge: 'on', 'off', 'shuffled', or an ablation.
+        graph: take the knowledge from this graph instead of the one the model was trained with.
 
     Raises:
         CheckpointError: there is no fine-tuned kplm model.
+        KplmError: the model has no knowledge source that reads a graph, or none that knows the setting.
+        KgError: there is no such graph.
     """
     model, description = load_finetuned(path)
     text = TextEncoder.from_description(description)
-    for annotator in text.annotators:
-        annotator.switch(knowledge)  # type: ignore[arg-type]
+    text.switch(knowledge)
+    if graph is not None:
+        text.swap_graph(str(graph))
     return Predictor(model.to(device), text, description["task"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import sys
 import types
@@ -21,6 +22,10 @@ from kplm.cli import main
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "lightning_configs").rglob("*.yaml"))
 RUNS = [path for path in FILES if {"model", "data"} <= (yaml.safe_load(path.read_text()) or {}).keys()]
+KBERT = ROOT / "lightning_configs" / "kbert"
+CONTROLLED = [
+    path for path in FILES if path.parent == KBERT and (ROOT / "lightning_configs" / "bert" / path.name).is_file()
+]
 GRAPHS = [path for path in FILES if path.parent.name == "kg"]
 HERE = {"accelerator": "cpu", "devices": 1, "strategy": "auto"}
 RELATIONS = ("Other", "Cause(e1,e2)", "Cause(e2,e1)")
@@ -61,6 +66,10 @@ def conll(args: dict[str, Any]) -> str:
     return "rome\tB-LOC\nwas\tO\n\nin\tO\nnew\tB-LOC\nparis\tI-LOC\n\n" * 3
 
 
+def tagged(args: dict[str, Any]) -> str:
+    return "label\ttext_a\n" + "B-LOC O\trome ,\nO B-LOC I-LOC\tin , paris\n" * 3
+
+
 def ernie_typing(args: dict[str, Any]) -> str:
     row = {"sent": "rome was", "start": 0, "end": 4, "ents": [["Q1", 0, 4, 0.9]]}
     return json.dumps([{**row, "labels": [f"t{i % 3}"]} for i in range(6)])
@@ -83,6 +92,7 @@ FORMATS: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
     "Ufet": (ufet, "jsonl"),
     "Tsv": (tsv, "tsv"),
     "Conll": (conll, "txt"),
+    "TaggedTsv": (tagged, "tsv"),
     "ErnieTyping": (ernie_typing, "json"),
     "ErnieRelation": (ernie_relation, "json"),
     "ErnieFewRel": (ernie_fewrel, "json"),
@@ -91,13 +101,13 @@ FORMATS: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
 
 @pytest.fixture(scope="session")
 def places(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> dict[str, str]:
-    """What stands in for the names in a config: a tiny model, a table of the published width, a graph of one triple."""
+    """What stands in for the names in a config: a tiny model, a table of the published width, a graph of two triples."""
     folder = tmp_path_factory.mktemp("places")
     EntityTable.write(folder / "table", ["Q1", "Q2"], np.ones((2, 100), np.float32))
     graph = folder / "graph"
     graph.mkdir()
-    (graph / "triples.tsv").write_text("Q1\tin\tQ2\n")
-    (graph / "entities.tsv").write_text("id\tlabel\nQ1\tRome\nQ2\tParis\n")
+    (graph / "triples.tsv").write_text("Q1\tin\tQ2\nQ1\tkind of\tQ2\n")
+    (graph / "entities.tsv").write_text("id\tlabel\taliases\nQ1\tRome\trome\nQ2\tParis\tparis\n")
     return {
         "pretrained": str(tiny_bert),
         "tokenizer": str(tiny_bert),
@@ -125,6 +135,30 @@ def made_up(config: dict[str, Any], folder: Path) -> dict[str, str]:
     return {stage: str(folder / f"{stage}.{ending}") for stage in ("train", "val")}
 
 
+def runnable(path: Path, places: dict[str, str], corpora: dict[str, str], folder: Path) -> Path:
+    """The same config with made-up data and the places of this machine, in ``folder``."""
+    config = replaced(yaml.safe_load(path.read_text(encoding="utf-8")), places)
+    prepared = config["data"]["class_path"].endswith("CorpusData")
+    files = {stage: corpora[stage] for stage in ("train", "val")} if prepared else made_up(config, folder)
+    config["data"]["init_args"].update(files)
+    config["trainer"] = {**config.get("trainer", {}), **HERE, "default_root_dir": str(folder)}
+    if config["trainer"].get("precision") == "16-mixed":
+        config["trainer"]["precision"] = "bf16-mixed"  # loss scaling needs a GPU
+    return written(config, folder / "config.yaml")
+
+
+def written(config: dict[str, Any], path: Path) -> Path:
+    path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def takes_a_step(configs: list[Path], capfd: pytest.CaptureFixture) -> None:
+    """A step of training goes well."""
+    words = [word for path in configs for word in ("-c", str(path))]
+    status = main(["fit", *words, "--trainer.fast_dev_run=1", "--trainer.enable_progress_bar=false"])
+    assert status == 0, capfd.readouterr().err[-2000:]
+
+
 @pytest.mark.parametrize("path", RUNS, ids=[f"{path.parent.name}/{path.name}" for path in RUNS])
 def test_a_config_takes_a_real_step(
     path: Path,
@@ -133,19 +167,35 @@ def test_a_config_takes_a_real_step(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    config = replaced(yaml.safe_load(path.read_text(encoding="utf-8")), places)
-    prepared = config["data"]["class_path"].endswith("CorpusData")
-    files = {stage: corpora[stage] for stage in ("train", "val")} if prepared else made_up(config, tmp_path)
-    config["data"]["init_args"].update(files)
-    config["trainer"] = {**config.get("trainer", {}), **HERE, "default_root_dir": str(tmp_path)}
-    if config["trainer"].get("precision") == "16-mixed":
-        config["trainer"]["precision"] = "bf16-mixed"  # loss scaling needs a GPU
-    changed = tmp_path / "config.yaml"
-    changed.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
-    status = main(["fit", "-c", str(changed), "--trainer.fast_dev_run=1", "--trainer.enable_progress_bar=false"])
-    assert status == 0, capfd.readouterr().err[-2000:]
+    caplog.set_level(logging.INFO, "kplm")
+    takes_a_step([runnable(path, places, corpora, tmp_path)], capfd)
+    assert "Nothing will grow" not in caplog.text
+    assert ("tree (on)" in caplog.text) == (path.parent.name == "kbert")
+
+
+def test_the_reading_of_the_authors_lies_over_a_config_of_kbert(
+    places: dict[str, str],
+    corpora: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base = runnable(KBERT / "chnsenticorp.yaml", places, corpora, tmp_path)
+    over = replaced(yaml.safe_load((KBERT / "chnsenticorp_authors.yaml").read_text()), places)
+    takes_a_step([base, written(over, tmp_path / "over.yaml")], capfd)
+
+
+@pytest.mark.parametrize("path", CONTROLLED, ids=[path.name for path in CONTROLLED])
+def test_a_config_of_kbert_is_that_of_bert_with_a_graph(path: Path) -> None:
+    grown, plain = (yaml.safe_load((KBERT.parent / system / path.name).read_text()) for system in ("kbert", "bert"))
+    [tree] = grown["data"]["init_args"].pop("annotators")
+    assert tree["class_path"] == "kplm.data.annotate.Tree"
+    assert grown["trainer"].pop("default_root_dir") == plain["trainer"].pop("default_root_dir").replace("bert", "kbert")
+    assert grown == plain
 
 
 @pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}/{path.name}" for path in FILES])

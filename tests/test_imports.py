@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-BASE = {"config", "errors", "fields", "spec", "locate", "folder"}
+BASE = {"config", "errors", "fields", "knowledge", "spec", "locate", "folder"}
 MODEL_SIDE = BASE | {"nn", "models", "objectives", "heads"}
 DATA_SIDE = BASE | {"text", "masking"}
-EVERYTHING = MODEL_SIDE | DATA_SIDE | {"convert", "data", "training", "hub", "predict"}
-EVERYTHING |= {"command_line", "compare", "cli", "demo"}
+EVERYTHING = MODEL_SIDE | DATA_SIDE | {"convert", "data", "training", "hub", "authors", "predict"}
+EVERYTHING |= {"command_line", "compare", "inspect", "cli", "demo"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     "nn": BASE,
@@ -29,8 +29,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": DATA_SIDE,
     "training": MODEL_SIDE,
     "hub": MODEL_SIDE | DATA_SIDE | {"convert", "training", "data"},
+    "authors": MODEL_SIDE | DATA_SIDE | {"convert", "training", "data", "hub"},
     "predict": MODEL_SIDE | DATA_SIDE | {"convert", "training", "hub", "data"},
     "command_line": MODEL_SIDE | {"training"},
+    "inspect": DATA_SIDE | {"nn", "data"},
     "compare": EVERYTHING - {"demo"},
     "cli": EVERYTHING - {"demo"},
     "demo": EVERYTHING,
@@ -38,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
 }
 KNOWLEDGE = {"kg", "vision"}
-SEES_KNOWLEDGE = {"data", "predict", "hub", "cli", "compare", "demo"}
+SEES_KNOWLEDGE = {"data", "predict", "hub", "authors", "inspect", "cli", "compare", "demo"}
 HEAVY = ("pykeen", "spacy", "torch_geometric", "torchvision", "transformers", "datasets")
 OWN_CHOICE = ("pykeen", "spacy", "torch_geometric", "datasets")
 """torchmetrics, which Lightning imports, brings torchvision, transformers and matplotlib along where they are installed."""

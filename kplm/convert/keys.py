@@ -11,7 +11,8 @@ from kplm.errors import CheckpointError
 
 State = dict[str, Tensor]
 OLD_NAMES = {"gamma": "weight", "beta": "bias"}
-"""What TensorFlow and the first PyTorch ports call the tensors of a LayerNorm."""
+"""What TensorFlow, the first PyTorch ports and UER call the tensors of a LayerNorm."""
+NORMS = ("LayerNorm", "layer_norm")
 WORDS = "embeddings.terms.input_ids.weight"
 SHOWN = 10
 
@@ -74,9 +75,9 @@ class KeyTable:
 
 
 def modern(key: str) -> str:
-    """``LayerNorm.gamma`` and ``.beta`` under their present names."""
+    """``gamma`` and ``beta`` of a LayerNorm under their present names."""
     head, _, tail = key.rpartition(".")
-    return f"{head}.{OLD_NAMES[tail]}" if tail in OLD_NAMES and "LayerNorm" in head else key
+    return f"{head}.{OLD_NAMES[tail]}" if tail in OLD_NAMES and any(name in head for name in NORMS) else key
 
 
 def _expand(rows: str, layers: Mapping[str, list[int]]) -> Iterator[tuple[str, str]]:

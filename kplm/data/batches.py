@@ -11,7 +11,7 @@ import numpy as np
 from torch.utils.data import Sampler
 
 from kplm.errors import KplmError
-from kplm.text.tokenizer import Ints
+from kplm.text.tokens import Ints
 
 
 class LengthBatches(Sampler[list[int]]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,15 +13,20 @@ from kplm.data.annotate import Annotator
 from kplm.data.example import Example
 from kplm.data.markers import mark_text
 from kplm.data.targets import Targets
-from kplm.errors import DataError
+from kplm.errors import DataError, KplmError, did_you_mean
+from kplm.knowledge import Knowledge
 from kplm.spec import from_spec, to_spec
 from kplm.text import Tokenizer, Tokens
-from kplm.text.tokenizer import Pieces
+from kplm.text.tokenizer import Specials
+from kplm.text.tokens import Pieces
 from kplm.text.truncate import Window
 
 log = logging.getLogger(__name__)
 Row = dict[str, Any]
-SPECIALS = 2
+Truncation = Literal["window", "plain"]
+AROUND = {"both": 2, "cls": 1, "none": 0}
+"""Special tokens of a single text."""
+AROUND_PAIR = 3
 
 
 class TextEncoder:
@@ -31,8 +36,12 @@ class TextEncoder:
         tokenizer: text to ids.
         annotators: knowledge sources, applied in order.
         markers: role of a marked span to the string written around it; empty writes none.
-        max_length: longest row in tokens, special tokens included.
+        max_length: longest row in tokens, special tokens and branches included.
         targets: what turns gold labels into fields; None when there are none.
+        specials: special tokens of a single text, see :meth:`kplm.text.Tokenizer.join`.
+        truncation: 'window' keeps the stretch of a text that holds its marked spans, shortens the longer text of a pair,
+            and gives branches of knowledge what room is left. 'plain' cuts off whatever stands behind ``max_length`` in the
+            end, branches in the middle and [SEP] included, as K-BERT's authors do.
     """
 
     def __init__(
@@ -42,9 +51,12 @@ class TextEncoder:
         markers: Mapping[str, str] | None = None,
         max_length: int = 256,
         targets: Targets | None = None,
+        specials: Specials = "both",
+        truncation: Truncation = "window",
     ) -> None:
         self.tokenizer, self.annotators, self.markers = tokenizer, list(annotators), dict(markers or {})
         self.max_length, self.targets = max_length, targets
+        self.specials, self.truncation = specials, truncation
 
     def describe(self) -> dict[str, Any]:
         """Everything needed to encode the same way again, as JSON; the inverse of :meth:`from_description`."""
@@ -53,6 +65,8 @@ class TextEncoder:
             "annotators": to_spec(self.annotators),
             "markers": self.markers,
             "max_length": self.max_length,
+            "specials": self.specials,
+            "truncation": self.truncation,
         }
 
     @classmethod
@@ -63,7 +77,38 @@ class TextEncoder:
             CheckpointError: it names a class that does not exist.
         """
         annotators = [from_spec(one, Annotator) for one in found["annotators"]]
-        return cls(Tokenizer.from_json(found["tokenizer"]), annotators, found["markers"], found["max_length"])
+        how = {name: found[name] for name in ("max_length", "specials", "truncation") if name in found}
+        return cls(Tokenizer.from_json(found["tokenizer"]), annotators, found["markers"], **how)
+
+    def switch(self, knowledge: Knowledge) -> None:
+        """Set all knowledge sources to one setting; one that does not know it stays on.
+
+        Raises:
+            KplmError: none of them knows it.
+        """
+        known = {"on", "off", "shuffled"}.union(*(annotator.modes for annotator in self.annotators))
+        if knowledge not in known:
+            raise KplmError(
+                f"knowledge='{knowledge}' is not possible here; these sources know {', '.join(sorted(known))}."
+                f"{did_you_mean(knowledge, known)}"
+            )
+        for annotator in self.annotators:
+            annotator.switch(knowledge if knowledge in annotator.modes else "on")
+
+    def swap_graph(self, graph: str) -> None:
+        """Give another graph to the sources that read one.
+
+        Raises:
+            KplmError: none of them does.
+            KgError: there is no such graph.
+        """
+        readers = [annotator for annotator in self.annotators if annotator.reads_graph]
+        if not readers:
+            raise KplmError(
+                f"there is no knowledge source that could read the graph {graph}. Name one in data.annotators."
+            )
+        for annotator in readers:
+            annotator.swap_graph(graph)
 
     @property
     def writes(self) -> frozenset[str]:
@@ -84,8 +129,8 @@ class TextEncoder:
             if len(examples) > 1 and (line := annotator.summary(examples)):
                 log.info(line)
         marked = [mark_text(example, self.markers) for example in examples]
-        window = Window(self.max_length - SPECIALS)
-        tokens = self._tokens(marked, window)
+        window = self._window()
+        tokens = self._grown(marked, self._tokens(marked, window))
         rows = [self._row(i, example, tokens[i]) for i, example in enumerate(marked)]
         if window.cut:
             first = examples[window.cut[0]]
@@ -98,6 +143,11 @@ class TextEncoder:
     def with_words(self, examples: Sequence[Example]) -> list[Example]:
         """Raw texts cut into words to tag; examples that come with words keep them."""
         return [one if one.words else replace(one, words=self.tokenizer.words(one.text)) for one in examples]
+
+    def _window(self) -> Window:
+        if self.truncation == "plain":
+            return Window(None, None)
+        return Window(self.max_length - AROUND[self.specials], self.max_length - AROUND_PAIR)
 
     def _tokens(self, examples: Sequence[Example], window: Window) -> list[Tokens]:
         for example in examples:
@@ -114,18 +164,24 @@ class TextEncoder:
         if pair is not None:
             return self.tokenizer.join(*window.pair(text, pair))
         around = [(m.start - self._room(m.role), m.end + self._room(m.role)) for m in example.marks]
-        return self.tokenizer.join(window.single(i, text, np.array(around, dtype=np.int64).reshape(-1, 2)))
+        return self.tokenizer.join(window.single(i, text, around), specials=self.specials)
+
+    def _grown(self, examples: Sequence[Example], tokens: list[Tokens]) -> list[Tokens]:
+        """Tokens with what the knowledge sources write between them, at most ``max_length``."""
+        length = self.max_length if self.truncation == "window" else None
+        for annotator in self.annotators:
+            tokens = annotator.grow(examples, tokens, self.tokenizer, length)
+        return tokens if length is not None else [one.cut(self.max_length) for one in tokens]
 
     def _room(self, role: str) -> int:
         return len(self.markers[role]) + 1 if role in self.markers else 0
 
     def _row(self, i: int, example: Example, tokens: Tokens) -> Row:
-        length = len(tokens.ids)
         opens = np.array([mark.start - self._room(mark.role) for mark in example.marks], dtype=np.int64)
         row: Row = {
             "input_ids": tokens.ids,
-            "document": np.ones(length, dtype=np.int64),
-            "position_ids": np.arange(length),
+            "document": np.ones(len(tokens), dtype=np.int64),
+            "position_ids": tokens.positions,
             "segment_ids": tokens.segments,
             "mark_positions": np.maximum(tokens.holding(opens), 0),
             "row": i,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kplm.errors import DataError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A span the task is about, such as the head and the tail of a relation; ``end`` is exclusive."""
 
@@ -16,7 +17,7 @@ class Mark:
     role: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """A mention of a graph entity; ``part`` is 0 in the text and 1 in its pair, ``end`` is exclusive."""
 
@@ -27,7 +28,7 @@ class Link:
     part: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Example:
     """One row of a data set. Offsets count characters of ``text`` (or of ``pair`` where a link says part 1)."""
 
@@ -69,8 +70,8 @@ class Example:
                 )
 
 
-def join_words(tokens: list[str]) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """Join words by single spaces and return the text with the character span of each word.
+def join_words(tokens: Sequence[str], between: str = " ") -> tuple[str, tuple[tuple[int, int], ...]]:
+    """Join words by single spaces, or by what is given, and return the text with the character span of each word.
 
     >>> join_words(["Rome", "fell"])
     ('Rome fell', ((0, 4), (5, 9)))
@@ -78,5 +79,5 @@ def join_words(tokens: list[str]) -> tuple[str, tuple[tuple[int, int], ...]]:
     spans, start = [], 0
     for token in tokens:
         spans.append((start, start + len(token)))
-        start += len(token) + 1
-    return " ".join(tokens), tuple(spans)
+        start += len(token) + len(between)
+    return between.join(tokens), tuple(spans)

@@ -14,7 +14,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from kplm.data.batches import Drawn, LengthBatches, OwnShare
 from kplm.errors import DataError, KplmError
-from kplm.text.tokenizer import Ints
+from kplm.text.tokens import Ints
 
 Collate = Callable[[Sequence[dict[str, Any]]], dict[str, Tensor]]
 
@@ -25,6 +25,10 @@ class Rows(Protocol):
     @property
     def lengths(self) -> Ints:
         """Tokens of each row, ``[R]``."""
+
+    @property
+    def positions(self) -> int:
+        """Rows of the position table that the longest row needs."""
 
     def __len__(self) -> int: ...
 
@@ -80,9 +84,9 @@ class LengthBatched(pl.LightningDataModule, ABC):
         """
 
     @property
-    def longest(self) -> int:
-        """Tokens of the longest row read so far."""
-        return max((int(rows.lengths.max()) for rows in self._rows.values()), default=0)
+    def positions(self) -> int:
+        """Rows of the position table that the rows read so far need."""
+        return max((rows.positions for rows in self._rows.values()), default=0)
 
     def setup(self, stage: str) -> None:
         """Read the files of a stage; each file once."""

@@ -11,16 +11,18 @@ from typing import Any, Literal
 import numpy as np
 from torch.utils.data import Dataset
 
-from kplm.data.annotate import Annotator, Knowledge
+from kplm.data.annotate import Annotator
 from kplm.data.collate import Collator
-from kplm.data.encode import Row, TextEncoder, answered, unlabelled
+from kplm.data.encode import Row, TextEncoder, Truncation, answered, unlabelled
 from kplm.data.example import Example
 from kplm.data.loading import LengthBatched
 from kplm.data.sources import JsonLines, PlainText, Source
 from kplm.data.targets import ClassTargets, SetTargets, TagTargets, Targets
 from kplm.errors import DataError
+from kplm.knowledge import Knowledge
 from kplm.locate import locate
 from kplm.text import Tokenizer
+from kplm.text.tokenizer import Specials
 
 log = logging.getLogger(__name__)
 Task = Literal["class", "set", "tags"]
@@ -33,6 +35,11 @@ class EncodedRows(Dataset[Row]):
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
         self.lengths = np.array([len(row["input_ids"]) for row in rows], np.int64)
+
+    @property
+    def positions(self) -> int:
+        """Rows of the position table that are needed; branches of a tree count from their mention on."""
+        return max((int(row["position_ids"].max()) + 1 for row in self.rows), default=0)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -54,9 +61,12 @@ class TextData(LengthBatched):
         predict: texts to predict: kplm's JSON lines, or one text a line in a .txt file.
         labels: class names, or a file with one name a line; by default the sorted names of the training file.
         annotators: knowledge sources.
-        knowledge: 'on', 'off', or 'shuffled' (right shape, wrong facts), for all annotators alike.
+        knowledge: 'on', 'off', or 'shuffled' (right shape, wrong facts), for all annotators alike; or an ablation of K-BERT.
+        graph: replaces the graph of all annotators that read one; a trained model can so be asked with another graph.
         markers: role of a marked span to the string written around it.
         max_length: longest row in tokens; longer texts are cut.
+        specials: special tokens of a single text: 'both', only 'cls', or 'none'.
+        truncation: 'window' keeps marked spans and whole branches; 'plain' cuts off what is behind max_length.
         batch_tokens: most positions in a batch, padding included.
         batch_rows: most rows in a batch.
         workers: processes that collate; 0 collates in the training process.
@@ -75,8 +85,11 @@ class TextData(LengthBatched):
         labels: str | list[str] | None = None,
         annotators: list[Annotator] | None = None,
         knowledge: Knowledge = "on",
+        graph: str | None = None,
         markers: dict[str, str] | None = None,
         max_length: int = 256,
+        specials: Specials = "both",
+        truncation: Truncation = "window",
         batch_tokens: int = 2048,
         batch_rows: int = 32,
         workers: int = 0,
@@ -86,9 +99,12 @@ class TextData(LengthBatched):
         super().__init__(files, batch_tokens, batch_rows, workers, seed)
         self.source, self.task = source, task
         self.labels, self.knowledge = labels, knowledge
-        self.text = TextEncoder(Tokenizer.from_file(locate(tokenizer)), annotators or [], markers, max_length)
-        for annotator in self.text.annotators:
-            annotator.switch(knowledge)
+        rust = Tokenizer.from_file(locate(tokenizer))
+        how: dict[str, Any] = {"specials": specials, "truncation": truncation}
+        self.text = TextEncoder(rust, annotators or [], markers, max_length, **how)
+        self.text.switch(knowledge)
+        if graph is not None:
+            self.text.swap_graph(graph)
 
     @cached_property
     def label_names(self) -> tuple[str, ...]:
@@ -105,7 +121,7 @@ class TextData(LengthBatched):
     @property
     def sizes(self) -> dict[str, int]:
         """Sizes of the encoder that these batches need, under the names of its config."""
-        found = {"vocab_size": len(self.text.tokenizer), "positions": self.longest}
+        found = {"vocab_size": len(self.text.tokenizer), "positions": self.positions}
         for annotator in self.text.annotators:
             found |= annotator.sizes
         return found

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kplm.data.annotate import Entities, Knowledge
+from kplm.data.annotate import Entities
 from kplm.data.collate import Collator
 from kplm.data.encode import TextEncoder
 from kplm.data.loading import LengthBatched
 from kplm.data.stored import CorpusRows, read_meta
 from kplm.errors import DataError, MissingFieldError
+from kplm.knowledge import Knowledge
 from kplm.masking import Masker
 from kplm.text import Tokenizer
 
@@ -104,7 +105,7 @@ class CorpusData(LengthBatched):
     @property
     def sizes(self) -> dict[str, int]:
         """Sizes of the encoder that these batches need, under the names of its config."""
-        found = {"vocab_size": len(self.tokenizer), "positions": self.longest}
+        found = {"vocab_size": len(self.tokenizer), "positions": self.positions}
         return found if self.entities is None else found | self.entities.sizes
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 
 from kplm.data.annotate import Entities
 from kplm.errors import DataError
-from kplm.text.tokenizer import Ints
+from kplm.text.tokens import Ints
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,6 +45,11 @@ class CorpusRows:
     def pairs(self) -> bool:
         """Whether a row is a pair of segments; else it is one or more texts that do not see each other."""
         return bool(self.meta["shape"] == "pairs")
+
+    @property
+    def positions(self) -> int:
+        """Rows of the position table that the longest row needs."""
+        return int(self.lengths.max(initial=0))
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -5,5 +5,6 @@ from kplm.heads.classify import Classify
 from kplm.heads.entity_type import EntityType
 from kplm.heads.relation import Relation
 from kplm.heads.tag import Tag
+from kplm.heads.tag_injected import TagInjected
 
-__all__ = ["Classify", "EntityType", "Head", "Relation", "Tag"]
+__all__ = ["Classify", "EntityType", "Head", "Relation", "Tag", "TagInjected"]

@@ -41,6 +41,11 @@ class Tag(Head):
         nn.init.normal_(self.output.weight, std=encoder.config.init_std)
         nn.init.zeros_(self.output.bias)
 
+    @property
+    def outside(self) -> int:
+        """The class of words that are in no span."""
+        return self.names.index(OUTSIDE) if OUTSIDE in self.names else 0
+
     def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
         """Score the words: ``[B, S, C]``; rows of words that were cut away mean nothing."""
         states = encoder(batch)
@@ -48,8 +53,8 @@ class Tag(Head):
         return self.output(self.dropout(states.gather(1, index)))
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
-        """Mean cross-entropy over the words that have a tag and were not cut away."""
-        gold = batch["tags"].masked_fill(batch["word_positions"] < 0, IGNORE)
+        """Mean cross-entropy over the positions with a gold class."""
+        gold = self.gold(batch)
         total = F.cross_entropy(logits.float().flatten(0, 1), gold.flatten(), ignore_index=IGNORE, reduction="sum")
         return total / (gold != IGNORE).sum().clamp(min=1)
 
@@ -60,19 +65,26 @@ class Tag(Head):
 
     def score(self, metrics: MetricCollection, logits: Tensor, batch: Batch) -> None:
         """Words cut away by truncation count as outside, so the score does not profit from them."""
-        guess = self._best(logits, batch)
+        guess = self._best(self.at_words(logits, batch), batch)
         metrics["accuracy"].update(guess.flatten(), batch["tags"].flatten())
         known = [[tag >= 0 for tag in row] for row in batch["tags"].tolist()]
         metrics["f1_span"].update(self._named(guess, known), self._named(batch["tags"], known))
 
     def decode(self, logits: Tensor, batch: Batch) -> list[dict[str, Any]]:
         """``{"tags"}``: one tag for each word of the row, padding words left out by the caller."""
-        best = self._best(logits, batch)
+        best = self._best(self.at_words(logits, batch), batch)
         return [{"tags": [self.names[i] for i in row]} for row in best.tolist()]
 
+    def gold(self, batch: Batch) -> Tensor:
+        """The class of each scored position ``[B, S]``; the ignore index where a word has no tag or was cut away."""
+        return batch["tags"].masked_fill(batch["word_positions"] < 0, IGNORE)
+
+    def at_words(self, logits: Tensor, batch: Batch) -> Tensor:
+        """The scores of the words ``[B, S, C]`` among those of :meth:`forward`."""
+        return logits
+
     def _best(self, logits: Tensor, batch: Batch) -> Tensor:
-        outside = self.names.index(OUTSIDE) if OUTSIDE in self.names else 0
-        return logits.argmax(-1).masked_fill(batch["word_positions"] < 0, outside)
+        return logits.argmax(-1).masked_fill(batch["word_positions"] < 0, self.outside)
 
     def _named(self, tags: Tensor, known: list[list[bool]]) -> list[list[str]]:
         return [[self.names[i] for i, keep in zip(row, keeps) if keep] for row, keeps in zip(tags.tolist(), known)]

@@ -94,9 +94,9 @@ class Tree(Visibility):
 
 
 def by_fields(batch: Batch) -> Visibility:
-    """Choose the rule by the fields the batch carries: a tree, packed texts, or one padded text a row."""
+    """Choose the rule by the fields the batch carries: trees if any has a branch, packed texts, or one padded text a row."""
     document = batch["document"]
-    if "branch" in batch:
+    if "branch" in batch and bool(batch["branch"].any()):
         return Tree(document, batch["branch"], batch["anchor"])
     packed = document.numel() > 0 and bool(document.max() > 1)
     return Documents(document) if packed else Padding(document)

@@ -2,57 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from tokenizers import Encoding, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Rust
-from tokenizers import decoders, models, normalizers, pre_tokenizers
 
 from kplm.errors import CheckpointError
+from kplm.text.tokens import Pieces, Tokens
 
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """One text cut into sub-words, without special tokens."""
-
-    ids: Ints
-    """``[L]``"""
-    offsets: Ints
-    """``[L, 2]`` character start and end."""
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """What the encoder reads: one text or a pair with its special tokens."""
-
-    ids: Ints
-    """``[L]``"""
-    segments: Ints
-    """``[L]`` 0 in the text, 1 in the pair."""
-    parts: Ints
-    """``[L]`` 0 in the text, 1 in the pair, -1 on special tokens."""
-    offsets: Ints
-    """``[L, 2]`` characters of the part; (-1, -1) on special tokens."""
-
-    def holding(self, starts: Ints, part: int = 0) -> Ints:
-        """The first token of ``part`` that ends after each character; -1 where truncation cut it away.
-
-        Args:
-            starts: ``[N]`` character offsets.
-
-        Returns: ``[N]`` token positions.
-        """
-        own = np.flatnonzero(self.parts == part)
-        if not len(own) or not len(starts):
-            return np.full(len(starts), -1, dtype=np.int64)
-        index = np.searchsorted(self.offsets[own, 1], starts, side="right")
-        inside = (index < len(own)) & (np.asarray(starts) >= self.offsets[own[0], 0])
-        return np.where(inside, own[np.minimum(index, len(own) - 1)], -1)
+Specials = Literal["both", "cls", "none"]
+WHITE = np.zeros(1 << 14, dtype=bool)
+"""Unicode's white space by code point, none of which lies beyond."""
+WHITE[[*range(9, 14), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]] = True
+ONE_CHARACTER = np.array([0, 1])
+SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 class Tokenizer:
@@ -105,10 +74,45 @@ class Tokenizer:
     def __len__(self) -> int:
         return self.rust.get_vocab_size()
 
-    def cut(self, texts: Sequence[str]) -> list[Pieces]:
-        """Cut texts into sub-words on all cores, without special tokens or truncation."""
-        found = self.rust.encode_batch(list(texts), add_special_tokens=False)
-        return [Pieces(_array(one.ids), _array(one.offsets).reshape(-1, 2)) for one in found]
+    @classmethod
+    def characters(cls, path: str | Path) -> Tokenizer:
+        """Every character a token, white space none, nothing lower-cased: how K-BERT's authors read Chinese text.
+
+        Args:
+            path: a ``vocab.txt``.
+
+        Raises:
+            CheckpointError: there is no such file, or it lacks a special token.
+        """
+        try:
+            rust = Rust(models.BPE(vocab=_vocabulary(Path(path)), merges=[], unk_token="[UNK]"))
+        except (OSError, UnicodeDecodeError, Exception) as error:  # the Rust library raises bare Exception
+            raise CheckpointError(f"{path} is no readable vocabulary: {error}") from error
+        rust.pre_tokenizer = pre_tokenizers.WhitespaceSplit()  # BPE without merges leaves single characters
+        rust.add_special_tokens([name for name in SPECIALS if rust.token_to_id(name) is not None])
+        return cls(rust)
+
+    def cut(self, texts: Sequence[str], specials: bool = True) -> list[Pieces]:
+        """Cut texts into sub-words on all cores, without special tokens or truncation.
+
+        Args:
+            texts: the texts.
+            specials: a special token that is written out in a text is one token; otherwise it is cut like any other word.
+        """
+        self.rust.encode_special_tokens = not specials
+        texts = list(texts)
+        if not self._by_character:
+            return [_pieces(one) for one in self.rust.encode_batch(texts, add_special_tokens=False)]
+        found = self.rust.encode_batch_fast(texts, add_special_tokens=False)  # counts no characters
+        return [self._characters(one, text) for one, text in zip(found, texts)]
+
+    def _characters(self, encoding: Encoding, text: str) -> Pieces:
+        """Tokens that are one character each, special tokens apart, with their places."""
+        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        at = np.flatnonzero(~WHITE[np.minimum(points, len(WHITE) - 1)])
+        if len(at) != len(encoding):  # a special token is written out
+            return _pieces(self.rust.encode(text, add_special_tokens=False))
+        return Pieces(np.array(encoding.ids, dtype=np.int64), at[:, None] + ONE_CHARACTER)
 
     @property
     def special_ids(self) -> frozenset[int]:
@@ -122,21 +126,31 @@ class Tokenizer:
         return word.startswith("##") and len(word) > 2
 
     def words(self, text: str) -> tuple[tuple[int, int], ...]:
-        """Character spans of the words and punctuation marks of a raw text."""
+        """Character spans of the words and punctuation marks of a raw text; of its characters where these are tokens."""
         splitter = self.rust.pre_tokenizer or pre_tokenizers.BertPreTokenizer()
-        return tuple(span for _, span in splitter.pre_tokenize_str(text))
+        spans = [span for _, span in splitter.pre_tokenize_str(text)]
+        if self._by_character:
+            return tuple((at, at + 1) for start, end in spans for at in range(start, end))
+        return tuple(spans)
 
-    def join(self, text: Pieces, pair: Pieces | None = None) -> Tokens:
-        """``[CLS] text [SEP]`` or ``[CLS] text [SEP] pair [SEP]`` (Devlin et al., 2019, section 3)."""
-        parts = [text] if pair is None else [text, pair]
-        special, nowhere = np.array([-1]), np.array([[-1, -1]])
-        ids, segments, owners, offsets = [np.array([self.cls])], [np.array([0])], [special], [nowhere]
-        for number, part in enumerate(parts):
-            ids += [part.ids, np.array([self.sep])]
-            segments.append(np.full(len(part.ids) + 1, number))
-            owners += [np.full(len(part.ids), number), special]
-            offsets += [part.offsets, nowhere]
-        return Tokens(*(np.concatenate(rows) for rows in (ids, segments, owners, offsets)))
+    @cached_property
+    def _by_character(self) -> bool:
+        model = json.loads(self.to_json())["model"]
+        return model["type"] == "BPE" and not model["merges"]
+
+    def join(self, text: Pieces, pair: Pieces | None = None, specials: Specials = "both") -> Tokens:
+        """``[CLS] text [SEP]`` or ``[CLS] text [SEP] pair [SEP]`` (Devlin et al., 2019, section 3).
+
+        Args:
+            text: the text.
+            pair: a second text; pairs always have all special tokens.
+            specials: 'cls' leaves out the [SEP] of a single text, 'none' both, as K-BERT's authors do for classification
+                and for tagging; an empty text keeps [CLS].
+        """
+        if pair is not None:
+            return Tokens.framed((text, pair), (self.cls,), (self.sep,))
+        before = () if specials == "none" and len(text.ids) else (self.cls,)
+        return Tokens.framed((text,), before, (self.sep,) if specials == "both" else ())
 
     def _special(self, name: str) -> int:
         found = self.rust.token_to_id(name)
@@ -147,15 +161,21 @@ class Tokenizer:
         return found
 
 
-def _array(values: Sequence) -> Ints:
-    return np.array(values, dtype=np.int64)
+def _pieces(encoding: Encoding) -> Pieces:
+    ids, offsets = encoding.ids, chain.from_iterable(encoding.offsets)
+    return Pieces(np.array(ids, dtype=np.int64), np.fromiter(offsets, np.int64, 2 * len(ids)).reshape(-1, 2))
+
+
+def _vocabulary(path: Path) -> dict[str, int]:
+    with path.open(encoding="utf-8") as file:
+        return {word.rstrip("\n"): row for row, word in enumerate(file)}
 
 
 def _wordpiece(path: Path, lowercase: bool, split_cjk: bool) -> Rust:
-    vocab = {word.rstrip("\n"): row for row, word in enumerate(path.open(encoding="utf-8"))}
+    vocab = _vocabulary(path)
     rust = Rust(models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100))
     rust.normalizer = normalizers.BertNormalizer(lowercase=lowercase, handle_chinese_chars=split_cjk)
     rust.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     rust.decoder = decoders.WordPiece()
-    rust.add_special_tokens([name for name in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]") if name in vocab])
+    rust.add_special_tokens([name for name in SPECIALS if name in vocab])
     return rust

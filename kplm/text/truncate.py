@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from kplm.text.tokenizer import Ints, Pieces
+from kplm.text.tokens import Pieces
 
 
 @dataclass
@@ -16,20 +17,23 @@ class Window:
     ``cut`` counts texts whose marks are further apart than the window: their later marks are lost, and the caller says so.
     """
 
-    length: int
-    """Most sub-words kept, special tokens not counted."""
+    length: int | None
+    """Most sub-words of a single text, special tokens not counted; None keeps all."""
+    paired: int | None
+    """The same of both texts of a pair together."""
     cut: list[int] = field(default_factory=list)
     """Rows whose marked spans did not fit."""
 
-    def single(self, row: int, pieces: Pieces, marks: Ints) -> Pieces:
-        """Cut one text; ``marks`` are ``[M, 2]`` character spans that should survive."""
+    def single(self, row: int, pieces: Pieces, marks: Sequence[tuple[int, int]]) -> Pieces:
+        """Cut one text; ``marks`` are character spans that should survive."""
         size = len(pieces.ids)
-        if size <= self.length:
+        if self.length is None or size <= self.length:
             return pieces
         first = 0
         if len(marks):
-            ends = np.searchsorted(pieces.offsets[:, 0], marks[:, 1], side="left")
-            starts = np.searchsorted(pieces.offsets[:, 1], marks[:, 0], side="right")
+            begins, stops = np.array(marks, dtype=np.int64).T
+            ends = np.searchsorted(pieces.offsets[:, 0], stops, side="left")
+            starts = np.searchsorted(pieces.offsets[:, 1], begins, side="right")
             if ends.max() - starts.min() > self.length:
                 self.cut.append(row)
             elif ends.max() > self.length:
@@ -39,7 +43,9 @@ class Window:
 
     def pair(self, text: Pieces, pair: Pieces) -> tuple[Pieces, Pieces]:
         """Cut the longer of two texts until both fit (longest first, as BERT does)."""
-        room = max(self.length - 1, 2)  # the second [SEP]
+        if self.paired is None:
+            return text, pair
+        room = max(self.paired, 2)
         half = room // 2
         left, right = len(text.ids), len(pair.ids)
         if left + right > room:

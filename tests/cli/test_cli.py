@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 import kplm
@@ -95,6 +96,7 @@ def test_without_a_command_it_explains_itself(capsys: pytest.CaptureFixture) -> 
         ["kg", "save"],
         ["convert"],
         ["convert", "ernie-thu"],
+        ["convert", "kbert"],
         ["export"],
     ],
     ids=" ".join,
@@ -117,7 +119,7 @@ def test_an_unknown_command_is_status_2(capsys: pytest.CaptureFixture) -> None:
     ("words", "said"),
     [
         (["kg", "trane"], "kplm kg has no command 'trane'; possible are train, import, link"),
-        (["convert", "bert"], "kplm convert has no command 'bert'; possible are ernie-thu."),
+        (["convert", "bert"], "kplm convert has no command 'bert'; possible are ernie-thu, kbert."),
         (["export", "absent.ckpt", "out"], "absent.ckpt does not exist."),
         (["predict", "./absent", "in.txt", "out.jsonl"], "./absent does not exist."),
         (["kg", "info", "./absent"], "absent"),
@@ -259,7 +261,10 @@ def test_compare_refuses_what_is_no_knowledge_setting(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["compare", "-c", config, "--knowledge", "on,of"]) == 1
-    assert "knowledge 'of' is not possible; choose from on, off, shuffled. Did you mean" in capsys.readouterr().err
+    assert (
+        "knowledge 'of' is not possible; choose from on, off, shuffled, no_soft_positions, no_visible_matrix. Did you mean"
+        in capsys.readouterr().err
+    )
 
 
 def test_intervals_by_hand() -> None:
@@ -345,3 +350,25 @@ def test_pretraining_by_config_is_scored_exported_and_fine_tuned_from(
     assert main(["export", str(last), str(tmp_path / "model")]) == 0
     start = [f"--model.encoder.init_args.pretrained={tmp_path}/model", "--trainer.fast_dev_run=1"]
     assert main(["fit", "-c", config, *start]) == 0
+
+
+def test_a_checkpoint_of_the_kbert_authors_is_converted_and_tags(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    golden = Path(__file__).parents[1] / "golden" / "kbert" / "model_a"
+    state = torch.load(golden / "model.bin", weights_only=True)
+    torch.save(state | torch.load(golden / "tagger_head.bin", weights_only=True), "tagger.bin")
+    (tmp_path / "config.json").write_text((golden / "config.json").read_text())
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]
+    (tmp_path / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
+    assert main(["convert", "kbert", "tagger.bin", "model"]) == 1
+    assert "is a tagger and does not name its 6 classes" in capsys.readouterr().err
+    names = ["[PAD]", "[ENT]", "O", "B-X", "I-X", "B-Y"]
+    assert main(["convert", "kbert", "tagger.bin", "model", f"--labels={json.dumps(names)}"]) == 0
+    assert capsys.readouterr().out == "wrote model\n"
+    (tmp_path / "in.txt").write_text("ab\n")
+    assert main(["predict", "model", "in.txt", "out.jsonl"]) == 0
+    answer = json.loads((tmp_path / "out.jsonl").read_text())
+    assert answer["words"] == ["a", "b"]
+    assert set(answer["tags"]) <= set(names[2:])

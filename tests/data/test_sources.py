@@ -22,6 +22,7 @@ from kplm.data.sources import (
     JsonLines,
     PlainText,
     Source,
+    TaggedTsv,
     Tsv,
     Ufet,
     example_from_json,
@@ -486,3 +487,49 @@ class TestTsv:
     def test_wrong_number_of_columns(self, tmp_path: Path) -> None:
         text = message(Tsv(), write(tmp_path, "sentence\tlabel\ngood\t1\nbad\n"))
         assert text.startswith("train.txt:3: 1 columns, but the header has 2 (sentence, label). A value cannot hold")
+
+    def test_the_classification_files_of_kbert(self, tmp_path: Path) -> None:
+        table = "label\ttext_a\ttext_b\n1\t房间 很大,不错\t还可以\n"
+        pair = only(Tsv(text="text_a", pair="text_b"), write(tmp_path, table))
+        assert (pair.text, pair.pair, pair.label) == ("房间 很大,不错", "还可以", "1")
+        single = only(Tsv(text="text_a"), write(tmp_path, "label\ttext_a\n0\t太小~~\n"))
+        assert (single.text, single.pair, single.label) == ("太小~~", None, "0")
+
+
+class TestTaggedTsv:
+    def test_characters_become_a_text_without_blanks(self, tmp_path: Path) -> None:
+        example = only(TaggedTsv(), write(tmp_path, "text_a\tlabel\n头 痛 \u3000 3\tB-S I-S O O\n"))
+        assert (example.text, example.tags) == ("头痛\u30003", ("B-S", "I-S", "O", "O"))
+        assert example.words == ((0, 1), (1, 2), (2, 3), (3, 4))
+        assert (example.label, example.id, example.where) == (None, "2", "train.txt:2")
+
+    def test_words_stay_apart_where_the_script_wants_it(self, tmp_path: Path) -> None:
+        example = only(TaggedTsv(between=" "), write(tmp_path, "label\ttext_a\nB-LOC O\tRome  fell \n"))
+        assert (example.text, example.words, example.tags) == ("Rome fell", ((0, 4), (5, 9)), ("B-LOC", "O"))
+
+    def test_other_columns_and_files_without_tags(self, tmp_path: Path) -> None:
+        example = only(TaggedTsv(text="chars", label=None), write(tmp_path, "qid\tchars\n7\t头 痛\n"))
+        assert (example.text, example.tags, len(example.words)) == ("头痛", None, 2)
+
+    @pytest.mark.parametrize(
+        ("row", "expected"),
+        [
+            (
+                "头 痛\tO",
+                "train.txt:2: 1 tags in column 'label' for 2 words in column 'text_a'; the word '痛' is the first",
+            ),
+            (
+                "痛\tO B-S",
+                "train.txt:2: 2 tags in column 'label' for 1 words in column 'text_a'; the tag 'B-S' is the first",
+            ),
+            ("痛\t", "Give one tag a word, both joined by single blanks."),
+            ("头 痛", "train.txt:2: 1 columns, but the header has 2 (text_a, label)."),
+        ],
+    )
+    def test_a_tag_row_that_does_not_fit_its_sentence(self, tmp_path: Path, row: str, expected: str) -> None:
+        assert expected in message(TaggedTsv(), write(tmp_path, f"text_a\tlabel\n{row}\n"))
+
+    def test_absent_column(self, tmp_path: Path) -> None:
+        text = message(TaggedTsv(), write(tmp_path, "text\tlabel\n痛\tO\n"))
+        assert "train.txt:1: column 'text_a' is absent; the header has: text, label. Did you mean 'text'?" in text
+        assert "Give TaggedTsv names that the header has" in text

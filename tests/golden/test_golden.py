@@ -13,27 +13,31 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.golden.check import OUTPUTS, cases, main
+from tests.golden.check import OUTPUTS, cases, main, systems
 from tests.golden.systems.ernie_thu_text import featurise
 
 HERE = Path(__file__).parent
-SHIPPED = [case for system in ("ernie_thu",) for case in cases(HERE / system)]
+SHIPPED = [case for name, system in systems().items() for case in cases(HERE / name, system.files)]
 
 
 @pytest.fixture
-def copied(tmp_path: Path) -> Callable[[str], Path]:
-    return lambda name: Path(shutil.copytree(HERE / "ernie_thu" / name, tmp_path / name))
+def copied(tmp_path: Path) -> Callable[..., Path]:
+    return lambda name, system="ernie_thu": Path(shutil.copytree(HERE / system / name, tmp_path / name))
 
 
-def alter_weights(case: Path, key: str) -> None:
-    state = torch.load(case / "pytorch_model.bin", weights_only=True)
-    state[key].view(-1)[0] += 0.5
-    torch.save(state, case / "pytorch_model.bin")
+def alter_weights(path: Path, key: str) -> None:
+    state = torch.load(path, weights_only=True)
+    state[key].view(-1)[-1] += 0.5
+    torch.save(state, path)
 
 
 @pytest.mark.parametrize("case", SHIPPED, ids=lambda case: f"{case.parent.name}-{case.name}")
 def test_shipped_cases(case: Path) -> None:
     assert main([case.parent.name, str(case)]) == 0
+
+
+def test_cases_are_folders_and_files_of_the_system() -> None:
+    assert [case.name for case in SHIPPED if case.parent.name == "kbert"] == ["model_a", "model_b", "ner_metric.json"]
 
 
 def test_a_folder_of_cases_is_checked_as_a_command() -> None:
@@ -55,8 +59,54 @@ def test_a_folder_of_cases_is_checked_as_a_command() -> None:
 )
 def test_a_changed_weight_fails(copied: Callable[[str], Path], name: str, key: str) -> None:
     case = copied(name)
-    alter_weights(case, key)
+    alter_weights(case / "pytorch_model.bin", key)
     assert main(["ernie_thu", str(case)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "key"),
+    [
+        ("model.bin", "encoder.transformer.1.layer_norm_2.gamma"),
+        ("model.bin", "encoder.transformer.0.self_attn.linear_layers.2.bias"),
+        ("model.bin", "embedding.segment_embedding.weight"),
+        ("model.bin", "target.mlm_linear_2.bias"),
+        ("model.bin", "target.nsp_linear_1.weight"),
+        ("classifier_head.bin", "output_layer_1.weight"),
+        ("tagger_head.bin", "output_layer.bias"),
+    ],
+)
+def test_a_changed_weight_of_kbert_fails(copied: Callable[..., Path], file: str, key: str) -> None:
+    case = copied("model_b", "kbert")
+    alter_weights(case / file, key)
+    assert main(["kbert", str(case)]) == 1
+
+
+@pytest.mark.parametrize(("name", "at"), [("visible_matrix", 1), ("soft_positions", 1), ("ner_labels", 5)])
+def test_a_changed_tree_of_kbert_fails(
+    copied: Callable[..., Path], capsys: pytest.CaptureFixture[str], name: str, at: int
+) -> None:
+    """Position 5 of the first text is an injected token."""
+    case = copied("model_a", "kbert")
+    inputs = load_file(case / "inputs.safetensors")
+    inputs[name].view(-1)[at] ^= 1
+    save_file(inputs, case / "inputs.safetensors")
+    assert main(["kbert", str(case)]) == 1
+    assert any(line.startswith("  FAIL") and name in line for line in capsys.readouterr().out.splitlines())
+
+
+def test_a_changed_count_of_spans_fails(tmp_path: Path) -> None:
+    text = (HERE / "kbert" / "ner_metric.json").read_text()
+    (tmp_path / "ner_metric.json").write_text(text.replace('"pred_entities": 6', '"pred_entities": 7'))
+    assert main(["kbert", str(tmp_path)]) == 1
+
+
+def test_padding_may_differ_a_little_more_and_no_more(copied: Callable[..., Path]) -> None:
+    case = copied("model_b", "kbert")
+    for change, status in ((5e-3, 0), (1e-2, 1)):
+        outputs = load_file(case / OUTPUTS)
+        outputs["cls_logits_pool_last"][0, 0] += change
+        save_file(outputs, case / OUTPUTS)
+        assert main(["kbert", str(case)]) == status
 
 
 @pytest.mark.parametrize("name", ["typing", "relation_tacred"])
@@ -118,3 +168,5 @@ def test_damaged_weights_fail_with_their_message(
 def test_a_path_without_cases_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="neither a case nor a folder of cases"):
         main(["ernie_thu", str(tmp_path)])
+    with pytest.raises(SystemExit, match=r"there is no outputs.safetensors nor ner_metric.json nor trees.json"):
+        main(["kbert", str(tmp_path)])

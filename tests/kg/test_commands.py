@@ -97,3 +97,12 @@ def test_save_writes_a_graph_with_the_names_of_another_file(graph, tmp_path):
     assert len(found) == 2
     assert found.name("france").aliases == ("French Republic",)
     assert found.label("paris") == "Paris"
+
+
+def test_save_gives_relations_their_names(graph, tmp_path, capsys):
+    names = tmp_path / "relations.json"
+    names.write_text(json.dumps({"capital_of": {"label": "capital of"}, "of_no_use": {"label": "elsewhere"}}, indent=1))
+    save(graph, str(tmp_path / "saved"), relation_names=str(names))
+    assert TripleStore.open(tmp_path / "saved").relation_label("capital_of") == "capital of"
+    told = json.loads(capsys.readouterr().out)
+    assert (told["relations"], told["named_relations"]) == (1, 1)

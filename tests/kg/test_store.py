@@ -91,6 +91,36 @@ def test_names_as_json_lines(folder, tmp_path):
     assert TripleStore.open(folder, names=names).name("berlin") == Name("Berlin", "", ("Spree-Athen",), 3.0)
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("names.json", '{\n "part_of": {\n  "label": "part of", "description": "not whole"\n }\n}\n'),
+        (
+            "names.json",
+            '{"id": "part_of", "label": "part of", "description": "not whole"}\n{"id": "x", "label": "y"}\n',
+        ),
+        ("names.json", '{"id": "part_of", "label": "part of", "description": "not whole"}\n'),
+        ("names.jsonl", '{"id": "part_of", "label": "part of", "description": "not whole"}\n'),
+        ("names.tsv", "id\tdescription\tlabel\npart_of\tnot whole\tpart of\n"),
+    ],
+)
+def test_relations_take_names_from_every_form_of_file(folder, tmp_path, file, text):
+    (tmp_path / file).write_text(text)
+    TripleStore.open(folder).save(tmp_path / "saved")
+    for place in (folder, tmp_path / "saved"):
+        store = TripleStore.open(place, relation_names=tmp_path / file)
+        assert store.named_relations["part_of"] == Name("part of", "not whole")
+        assert store.relation_label("capital_of") == "capital of"
+
+
+def test_an_object_of_names_may_hold_labels_alone_and_nothing_else(folder, tmp_path):
+    names = tmp_path / "names.json"
+    names.write_text('{"part_of": "part of", "capital_of": ["capital of"]}')
+    assert TripleStore.open(folder, relation_names=names).relation_label("part_of") == "part of"
+    with pytest.raises(KgError, match=r"names\.json:2: got \"capital_of: .*expected ids to objects such as"):
+        TripleStore.open(folder, relation_names=names, max_bad=0)
+
+
 def test_names_of_one_entity_are_merged(folder, tmp_path):
     names = tmp_path / "more.tsv"
     names.write_text("id\tlabel\taliases\tprior\nparis\tLutetia\tPaname|Paris\t2\n")

@@ -93,7 +93,7 @@ def test_holding_finds_the_first_token_that_ends_after_a_character(tokenizer: To
 
 
 def test_holding_knows_what_truncation_cut_away(tokenizer: Tokenizer) -> None:
-    from kplm.text.tokenizer import Pieces
+    from kplm.text.tokens import Pieces
 
     [pieces] = tokenizer.cut(["rome was in paris"])
     tokens = tokenizer.join(Pieces(pieces.ids[1:3], pieces.offsets[1:3]))
@@ -145,3 +145,44 @@ def test_files_that_are_no_tokenizer_are_named(tmp_path: Path) -> None:
         Tokenizer.from_file(tmp_path / "vocab.txt")
     with pytest.raises(CheckpointError, match="absent.txt"):
         Tokenizer.from_file(tmp_path / "absent.txt")
+
+
+@pytest.fixture(scope="module")
+def characters(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    path = tmp_path_factory.mktemp("characters") / "vocab.txt"
+    path.write_text("\n".join(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"北京大学ab1")) + "\n", encoding="utf-8")
+    return Tokenizer.characters(path)
+
+
+SPACED = st.text(alphabet="北京大学ab1AZ \t\n\x1c\x85\u3000\u00a0\u200b\u2003é龘𠮷", max_size=30)
+SPELLED = st.sampled_from(["", "[SEP]", "[MASK]", "[UNK]"])
+
+
+@given(st.lists(st.tuples(SPACED, SPELLED, SPACED).map("".join), max_size=4))
+def test_by_characters_a_token_is_one_character_and_offsets_are_those_of_the_rust_library(
+    characters: Tokenizer, texts: list[str]
+) -> None:
+    slow = characters.rust.encode_batch(texts, add_special_tokens=False)
+    for pieces, want in zip(characters.cut(texts), slow, strict=True):
+        assert pieces.ids.tolist() == want.ids
+        assert [tuple(span) for span in pieces.offsets.tolist()] == want.offsets
+
+
+def test_by_characters_nothing_is_lower_cased_and_white_space_is_no_token(characters: Tokenizer) -> None:
+    [pieces] = characters.cut(["北京A a\u3000[SEP]"])
+    assert pieces.ids.tolist() == [5, 6, 1, 9, 3]
+    assert characters.words("北京 a1") == ((0, 1), (1, 2), (3, 4), (4, 5))
+    assert Tokenizer.from_json(characters.to_json()).words("北京") == ((0, 1), (1, 2))
+
+
+def test_special_tokens_that_are_written_out_can_stay_text(characters: Tokenizer, tokenizer: Tokenizer) -> None:
+    for one in (characters, tokenizer):
+        [special], [text] = one.cut(["[SEP]"]), one.cut(["[SEP]"], specials=False)
+        assert special.ids.tolist() == [one.sep]
+        assert one.sep not in text.ids
+        assert one.cut(["[SEP]"])[0].ids.tolist() == [one.sep]
+
+
+def test_a_vocabulary_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no readable vocabulary"):
+        Tokenizer.characters(tmp_path / "vocab.txt")

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kplm.text.tokenizer import Pieces
+from kplm.text.tokens import Pieces
 from kplm.text.truncate import Window
 
 
@@ -26,8 +26,8 @@ def cases(draw: st.DrawFn) -> tuple[int, int, list[tuple[int, int]]]:
 @given(cases())
 def test_marked_spans_survive_whenever_they_fit(case: tuple[int, int, list[tuple[int, int]]]) -> None:
     size, length, spans = case
-    whole, window = pieces(size), Window(length)
-    marks = np.array([(3 * first, 3 * end - 1) for first, end in spans], dtype=np.int64).reshape(-1, 2)
+    whole, window = pieces(size), Window(length, length)
+    marks = [(3 * first, 3 * end - 1) for first, end in spans]
     kept = window.single(5, whole, marks)
     assert len(kept.ids) == min(size, length)
     assert (np.diff(kept.ids) == 1).all(), "one stretch of the text"
@@ -40,19 +40,19 @@ def test_marked_spans_survive_whenever_they_fit(case: tuple[int, int, list[tuple
 
 
 def test_the_beginning_is_kept_when_it_holds_the_marks() -> None:
-    assert Window(4).single(0, pieces(9), np.array([[0, 2], [9, 11]])).ids.tolist() == [0, 1, 2, 3]
-    assert Window(4).single(0, pieces(9), np.zeros((0, 2), dtype=np.int64)).ids.tolist() == [0, 1, 2, 3]
+    assert Window(4, 4).single(0, pieces(9), [(0, 2), (9, 11)]).ids.tolist() == [0, 1, 2, 3]
+    assert Window(4, 4).single(0, pieces(9), []).ids.tolist() == [0, 1, 2, 3]
 
 
 def test_marks_that_lie_late_are_kept_with_words_on_both_sides() -> None:
-    kept = Window(5).single(0, pieces(20), np.array([[30, 32]]))
+    kept = Window(5, 5).single(0, pieces(20), [(30, 32)])
     assert kept.ids.tolist() == [8, 9, 10, 11, 12]
-    assert Window(5).single(0, pieces(20), np.array([[57, 59]])).ids.tolist() == [15, 16, 17, 18, 19]
+    assert Window(5, 5).single(0, pieces(20), [(57, 59)]).ids.tolist() == [15, 16, 17, 18, 19]
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(5, 30))
 def test_pairs_are_cut_longest_first_and_from_the_end(left: int, right: int, length: int) -> None:
-    one, two = Window(length).pair(pieces(left), pieces(right))
+    one, two = Window(length, length - 1).pair(pieces(left), pieces(right))
     room = length - 1
     assert one.ids.tolist() == list(range(len(one.ids)))
     assert two.ids.tolist() == list(range(len(two.ids)))
@@ -62,3 +62,9 @@ def test_pairs_are_cut_longest_first_and_from_the_end(left: int, right: int, len
         assert longer - shorter <= 1 or shorter == min(left, right), (
             "the shorter text loses nothing before they are even"
         )
+
+
+def test_a_window_without_a_length_keeps_all() -> None:
+    window = Window(None, None)
+    assert window.single(0, pieces(500), []).ids.tolist() == list(range(500))
+    assert [len(one.ids) for one in window.pair(pieces(300), pieces(400))] == [300, 400]

@@ -1,6 +1,7 @@
 """Knowledge sources: each adds what it knows to an example, and its fields to the batch."""
 
-from kplm.data.annotate.base import Annotator, Knowledge
+from kplm.data.annotate.base import Annotator
 from kplm.data.annotate.entities import Entities
+from kplm.data.annotate.tree import Tree
 
-__all__ = ["Annotator", "Entities", "Knowledge"]
+__all__ = ["Annotator", "Entities", "Tree"]

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
 from kplm.data.example import Example
-from kplm.text import Tokens
-
-Knowledge = Literal["on", "off", "shuffled"]
-"""'shuffled' keeps the shape of the knowledge and breaks its facts: the control that shows whether the facts matter."""
+from kplm.errors import KplmError
+from kplm.knowledge import Knowledge
+from kplm.text import Tokenizer, Tokens
 
 
 class Annotator(ABC):
-    """A knowledge source, in three steps from raw text to the batch.
+    """A knowledge source, in steps from raw text to the batch.
 
-    :meth:`annotate` works on text and may be slow, :meth:`encode` turns its findings into fields of one example once the
-    tokens are known, :meth:`complete` may add tensors to a whole batch.
+    :meth:`annotate` works on text and may be slow, :meth:`grow` may write tokens of its own between those of the text,
+    :meth:`encode` turns findings into fields of one example, :meth:`complete` may add tensors to a whole batch.
     """
 
     writes: frozenset[str]
     """Batch fields this source provides."""
+    modes: frozenset[str] = frozenset({"on", "off", "shuffled"})
+    """Settings of :data:`Knowledge` that this source knows."""
+    reads_graph = False
+    """Whether :meth:`swap_graph` can give it another graph."""
 
     def __init__(self) -> None:
         self.knowledge: Knowledge = "on"
@@ -31,6 +34,15 @@ class Annotator(ABC):
     def switch(self, knowledge: Knowledge) -> None:
         """Use the knowledge, withhold it, or shuffle it; the fields stay the same, so the model does too."""
         self.knowledge = knowledge
+
+    def swap_graph(self, graph: str) -> None:
+        """Take the knowledge from another graph, without training again.
+
+        Raises:
+            KplmError: this source reads no graph.
+            KgError: there is no such graph.
+        """
+        raise KplmError(f"{type(self).__name__} reads no graph, so there is none to swap for {graph}.")
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -40,6 +52,19 @@ class Annotator(ABC):
     @abstractmethod
     def annotate(self, examples: Sequence[Example]) -> list[Example]:
         """Add what the source knows about each text."""
+
+    def grow(
+        self, examples: Sequence[Example], tokens: Sequence[Tokens], tokenizer: Tokenizer, length: int | None
+    ) -> list[Tokens]:
+        """Write tokens of the knowledge between those of each text; none by default.
+
+        Args:
+            examples: the annotated examples, markers written in.
+            tokens: their tokens.
+            tokenizer: cuts the knowledge as it cut the texts.
+            length: most tokens a row may have; None: whatever grows beyond is cut later.
+        """
+        return list(tokens)
 
     @abstractmethod
     def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:

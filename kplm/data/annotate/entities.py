@@ -6,7 +6,6 @@ import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,10 +14,12 @@ from torch import Tensor
 
 from kg import EntityTable, Linker
 from kg.link import open_linker
-from kplm.data.annotate.base import Annotator, Knowledge
+from kplm.data.annotate.base import Annotator
+from kplm.data.annotate.linked import from_anywhere, linked
 from kplm.data.example import Example, Link
+from kplm.knowledge import Knowledge
 from kplm.text import Tokens
-from kplm.text.tokenizer import Ints
+from kplm.text.tokens import Ints
 
 ZERO, FIRST_ROW = 0, 1
 
@@ -37,6 +38,7 @@ class Entities(Annotator):
     """
 
     writes = frozenset({"entity_positions", "entity_ids", "entity_vectors"})
+    reads_graph = True
 
     def __init__(
         self,
@@ -48,8 +50,8 @@ class Entities(Annotator):
     ) -> None:
         super().__init__()
         self.init_args = {
-            "table": _from_anywhere(table),
-            "graph": graph and _from_anywhere(graph),
+            "table": from_anywhere(table),
+            "graph": graph and from_anywhere(graph),
             "threshold": threshold,
             "mentions": mentions,
             "relink": relink,
@@ -57,6 +59,12 @@ class Entities(Annotator):
         self.graph, self.threshold, self.mentions, self.relink = graph, threshold, mentions, relink
         self.table = EntityTable.open(table)
         self._source = self.table
+
+    def swap_graph(self, graph: str) -> None:
+        """Link the names of another graph; its entities need the table's ids."""
+        self.graph = graph
+        self.init_args["graph"] = from_anywhere(graph)
+        self.__dict__.pop("linker", None)
 
     def switch(self, knowledge: Knowledge) -> None:
         """'off' leaves only the sentence slot; 'shuffled' gives every entity the vector of another."""
@@ -72,18 +80,7 @@ class Entities(Annotator):
         """Link texts that carry no links yet, pairs included; a switched-off source drops all links."""
         if self.knowledge == "off":
             return [replace(example, links=()) for example in examples]
-        wanted = [i for i, example in enumerate(examples) if self.relink or example.links is None]
-        if self.graph is None or not wanted:
-            return list(examples)
-        found = list(examples)
-        texts = self.linker.link_many([examples[i].text for i in wanted])
-        pairs = self.linker.link_many([examples[i].pair or "" for i in wanted])
-        for i, *parts in zip(wanted, texts, pairs):
-            links = tuple(
-                Link(x.start, x.end, x.entity, x.score, part) for part, some in enumerate(parts) for x in some
-            )
-            found[i] = replace(examples[i], links=links)
-        return found
+        return list(examples) if self.graph is None else linked(examples, lambda: self.linker, self.relink)
 
     def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
         """One slot a linked token, the last link winning."""
@@ -147,8 +144,3 @@ class Entities(Annotator):
         state = copy.copy(self.__dict__)
         state.pop("linker", None)  # workers only collate
         return state
-
-
-def _from_anywhere(path: str) -> str:
-    """The path a checkpoint keeps: absolute, so that it is found from any folder."""
-    return path if ":" in path else str(Path(path).expanduser().resolve())

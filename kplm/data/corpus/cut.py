@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kplm.data.corpus.document import Document, Mention
-from kplm.text.tokenizer import Ints, Tokenizer
+from kplm.text.tokenizer import Tokenizer
+from kplm.text.tokens import Ints
 
 if TYPE_CHECKING:
     from kg.sentences import Sentences
@@ -83,7 +84,7 @@ class Cutter:
 
     def _tokens(self, paragraphs: Sequence[str], begins: Ints) -> tuple[NDArray[np.int32], Ints]:
         """``[T]`` ids and ``[T, 2]`` where each token begins and ends among all characters."""
-        pieces = self.tokenizer.cut(paragraphs)
+        pieces = self.tokenizer.cut(paragraphs, specials=False)  # a text that spells [SEP] stays text
         ids = np.concatenate([np.zeros(0, np.int32), *(piece.ids.astype(np.int32) for piece in pieces)])
         spans = [np.zeros((0, 2), np.int64), *(piece.offsets + begin for piece, begin in zip(pieces, begins))]
         return ids, np.concatenate(spans)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from kplm.data.corpus.cut import Cut
 from kplm.data.corpus.plan import Plan
-from kplm.text.tokenizer import Ints
+from kplm.text.tokens import Ints
 
 SCHEMA = pa.schema(
     [

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kplm.text.tokenizer import Ints
+from kplm.text.tokens import Ints
 
 NONE, REAL, RANDOM = -100, 0, 1
 """Labels of next sentence prediction; 1 is a random next, as in BERT."""

@@ -53,7 +53,6 @@ class Worker:
         self.settings = settings
         self.format = FORMATS[settings.format]
         self.tokenizer = Tokenizer.from_file(locate(settings.tokenizer))
-        self.tokenizer.rust.encode_special_tokens = True  # a text that spells [SEP] stays text
         specials = pairs.SPECIALS if settings.shape == "pairs" else packed.SPECIALS
         self.cutter = Cutter(self.tokenizer, Sentences(settings.language), settings.max_length - specials)
         self.titles = titles and Titles(titles)

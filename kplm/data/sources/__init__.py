@@ -6,6 +6,7 @@ from kplm.data.sources.ernie import ErnieFewRel, ErnieRelation, ErnieTyping
 from kplm.data.sources.fewrel import FewRel
 from kplm.data.sources.jsonl import JsonLines, example_from_json, example_to_json
 from kplm.data.sources.plain import PlainText
+from kplm.data.sources.tagged import TaggedTsv
 from kplm.data.sources.tsv import Tsv
 from kplm.data.sources.typing import EntityTyping, Ufet
 
@@ -19,6 +20,7 @@ __all__ = [
     "JsonLines",
     "PlainText",
     "Source",
+    "TaggedTsv",
     "Tsv",
     "Ufet",
     "example_from_json",

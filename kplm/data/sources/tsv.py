@@ -48,7 +48,7 @@ class Tsv(Source):
         if name not in header:
             raise DataError(
                 f"{where}: column '{name}' is absent; the header has: {', '.join(header)}.{did_you_mean(name, header)} "
-                f"Set text, pair and label of Tsv to columns of the header, or delimiter (now {self.delimiter!r})."
+                f"Give {type(self).__name__} names that the header has; it was cut at {self.delimiter!r}."
             )
         return header.index(name)
 

@@ -1,0 +1,1 @@
+"""Looking at what the encoder will read, before anything is trained: ``kplm inspect``."""
