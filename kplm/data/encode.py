@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -124,6 +126,10 @@ class TextEncoder:
             DataError: a text is not a string.
             LabelError: a gold label has no class.
         """
+        with _uncollected():
+            return self._encoded(examples)
+
+    def _encoded(self, examples: Sequence[Example]) -> list[Row]:
         for annotator in self.annotators:
             examples = annotator.annotate(examples)
             if len(examples) > 1 and (line := annotator.summary(examples)):
@@ -189,6 +195,18 @@ class TextEncoder:
         for annotator in self.annotators:
             row |= annotator.encode(example, tokens)
         return row | (self.targets.encode(example, tokens) if self.targets else {})
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Many objects are made, none in a cycle: Python's collector would walk all that is in memory again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def unlabelled(examples: Sequence[Example]) -> list[Example]:
