@@ -15,7 +15,7 @@ import numpy as np
 
 from kg.errors import KgError
 
-TYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1", "U64": "<u8"}
+TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1", "U64": "<u8"}
 NAMES = {np.dtype(code): name for name, code in TYPES.items()}
 CHUNK = 1 << 16
 ROOM = 1 << 12

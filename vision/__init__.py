@@ -1,5 +1,11 @@
-"""Images as knowledge: where their regions are. Never imports kplm; torchvision is loaded only by the parts that need it."""
+"""Images as knowledge: pictures, where their regions are, and the features of these.
+
+Never imports kplm. Light to import: torchvision, Pillow and OpenCV are loaded only by the parts that need them.
+"""
 
 from vision.boxes import geometry
+from vision.errors import VisionError
+from vision.found import Boxes, Regions
+from vision.store import RegionStore
 
-__all__ = ["geometry"]
+__all__ = ["Boxes", "RegionStore", "Regions", "VisionError", "geometry"]
