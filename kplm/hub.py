@@ -13,16 +13,16 @@ import torch
 from torch import nn
 
 from kg import EntityTable
-from kplm.config import EncoderConfig, ErnieThuConfig
+from kplm.config import EncoderConfig, ErnieThuConfig, VlBertConfig
 from kplm.convert import bert as bert_format
 from kplm.convert.weights import read_weights
 from kplm.errors import CheckpointError
 from kplm.folder import FORMAT, read_config, write_folder
 from kplm.heads import Head
 from kplm.locate import locate
-from kplm.models import BaseEncoder, Encoder, ErnieThu
+from kplm.models import BaseEncoder, Encoder, ErnieThu, VlBert
 from kplm.nn.entities import Learned
-from kplm.spec import class_path, from_spec, to_spec
+from kplm.spec import from_spec
 from kplm.training import Finetune, Training
 
 CHECKPOINT = ".ckpt"
@@ -98,6 +98,43 @@ def ernie_thu(
     return found if table is None else _with_table(found, EntityTable.open(table))
 
 
+def vlbert(
+    pretrained: str,
+    features: nn.Module | None = None,
+    feature_width: int = 2048,
+    region_classes: int = 1601,
+    visual_init: float = 0.0,
+    special_words: int = 0,
+    revision: str | None = None,
+    local_files_only: bool = False,
+) -> VlBert:
+    """VL-BERT, from its own checkpoint or started from a BERT checkpoint with a fresh visual side.
+
+    Args:
+        pretrained: folder, ``package:NAME/folder`` or hub repository.
+        features: module that computes region features from pixels while training; by default they come stored, with the data.
+        feature_width: width of the stored features of a BERT start.
+        region_classes: classes of the detector behind the features, for a BERT start that is pretrained with masked regions.
+        visual_init: scale of the visual vectors at the start; at 0, as published, a BERT start sees nothing at first.
+        special_words: rows of a BERT start's word table that are trained while the rest is frozen; 0: all are trained.
+        revision: branch, tag or commit of a hub repository.
+        local_files_only: never download.
+
+    Raises:
+        CheckpointError: the checkpoint is of another system.
+        KplmError: ``features`` have another width than the checkpoint reads.
+    """
+    found = from_pretrained(pretrained, revision, local_files_only)
+    if isinstance(found, Encoder):
+        width = int(getattr(features, "width", feature_width))
+        found = _see(found, width, region_classes=region_classes, visual_init=visual_init, special_words=special_words)
+    if not isinstance(found, VlBert):
+        raise CheckpointError(f"{pretrained} holds a {type(found).__name__}; VL-BERT starts from BERT or from itself.")
+    if features is not None:
+        found.compute(features)
+    return found
+
+
 def published_layers(layers: int) -> tuple[str, ...]:
     """The published pattern for any depth: just under half plain layers, one 'mix', the rest 'norm' (5 + 1 + 6 of 12)."""
     plain = (layers - 1) // 2
@@ -125,7 +162,7 @@ def save_pretrained(
         spec = model.describe()
         state = _trained(model.state_dict())
     else:
-        spec = {"encoder": {"class_path": class_path(model), "config": to_spec(model.config)}}
+        spec = {"encoder": model.describe()}
         state = {f"encoder.{name}": value for name, value in model.state_dict().items()}
         state |= {f"objective.{name}": value for name, value in objective.state_dict().items()} if objective else {}
     return write_folder(Path(directory), {**spec, "text": spec.get("text") or text}, state)
@@ -190,6 +227,15 @@ def _grow(start: Encoder, layer_types: tuple[str, ...], width: int, heads: int, 
     return model
 
 
+def _see(start: Encoder, width: int, **choices: Any) -> VlBert:
+    sizes = asdict(start.config) | {"segments": VlBertConfig.segments, "visual_size": start.config.hidden}
+    model = VlBert(VlBertConfig(**sizes, feature_width=width, **choices))
+    if start.pooler is None:
+        model.pooler = None
+    model.fresh, model.beside = (*sorted(model.start_from(start)), *start.fresh), start.beside
+    return model
+
+
 def _with_table(model: ErnieThu, table: EntityTable) -> ErnieThu:
     if table.width != model.config.entity_width:
         raise CheckpointError(
@@ -217,7 +263,7 @@ def _skeleton(spec: dict[str, Any]) -> BaseEncoder:
     kind = getattr(import_module(module), name)
     if not issubclass(kind, BaseEncoder):
         raise CheckpointError(f"config.json names {module}.{name} as the encoder, which is no encoder of kplm's.")
-    return kind(config)
+    return kind(config, **{name: from_spec(part) for name, part in spec["encoder"].get("parts", {}).items()})
 
 
 def _rebuild(spec: dict[str, Any], state: dict[str, torch.Tensor], where: Path) -> BaseEncoder:

@@ -41,6 +41,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
                 f"Run `git lfs pull` in its folder, or download the file itself."
             )
     state = _read(path)
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):  # beside an optimizer and the like
+        state = state["state_dict"]
     if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise CheckpointError(f"{path} is no state dict: it must map names to tensors. Save `model.state_dict()`.")
     return state

@@ -1,10 +1,12 @@
 """Fine-tuning heads: from states to answers, with their loss, their metrics and how they are read."""
 
+from kplm.heads.answer import Answer
 from kplm.heads.base import Head
+from kplm.heads.choose import Choose
 from kplm.heads.classify import Classify
 from kplm.heads.entity_type import EntityType
 from kplm.heads.relation import Relation
 from kplm.heads.tag import Tag
 from kplm.heads.tag_injected import TagInjected
 
-__all__ = ["Classify", "EntityType", "Head", "Relation", "Tag", "TagInjected"]
+__all__ = ["Answer", "Choose", "Classify", "EntityType", "Head", "Relation", "Tag", "TagInjected"]

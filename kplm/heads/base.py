@@ -99,8 +99,9 @@ class PooledHead(Head):
     def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
         """Score each text: ``[B, C]``."""
         states = encoder(batch)
-        pooled = encoder.pooler(states) if encoder.pooler is not None else self.pool(states, batch)
-        return self.output(self.dropout(pooled))
+        if encoder.pooler is not None:
+            return self.output(self.dropout(encoder.pooler(states)))
+        return self.output(self.dropout(self.pool(encoder.tokens(states, batch), batch)))
 
     def ranked(self, scores: Tensor) -> list[dict[str, float]]:
         """For each row the five best classes with their scores ``[B, C]``."""

@@ -35,7 +35,7 @@ class TagInjected(Tag):
 
     def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
         """Score every position: ``[B, L, C]``."""
-        return self.output(self.dropout(encoder(batch)))
+        return self.output(self.dropout(encoder.tokens(encoder(batch), batch)))
 
     def gold(self, batch: Batch, elsewhere: int = IGNORE) -> Tensor:
         """``[B, L]``: the tag at the first token of each word, ``[ENT]`` on injected tokens, ``elsewhere`` on all others."""

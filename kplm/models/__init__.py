@@ -3,5 +3,6 @@
 from kplm.models.base import BaseEncoder
 from kplm.models.encoder import Encoder
 from kplm.models.ernie_thu import ErnieThu
+from kplm.models.vlbert import VlBert
 
-__all__ = ["BaseEncoder", "Encoder", "ErnieThu"]
+__all__ = ["BaseEncoder", "Encoder", "ErnieThu", "VlBert"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,6 +13,7 @@ from kplm.config import EncoderConfig
 from kplm.fields import Batch
 from kplm.nn.embeddings import Embeddings
 from kplm.nn.pooling import BertPooler
+from kplm.spec import class_path, to_spec
 
 
 class BaseEncoder(nn.Module, ABC):
@@ -33,7 +35,22 @@ class BaseEncoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
-        """Encode a batch into token states ``[B, L, D]`` float."""
+        """Encode a batch into token states ``[B, L, D]`` float; other states may stand behind those of the tokens."""
+
+    def tokens(self, states: Tensor, batch: Batch) -> Tensor:
+        """The states of the tokens ``[B, L, D]`` among those of :meth:`forward`."""
+        return states
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Modules beside the config that the constructor was given, by argument; they keep their ``init_args``."""
+        return {}
+
+    def describe(self) -> dict[str, Any]:
+        """Class, config and parts as JSON, from which the encoder can be built again."""
+        parts = {name: to_spec(part) for name, part in self.parts.items()}
+        found = {"class_path": class_path(self), "config": to_spec(self.config)}
+        return {**found, "parts": parts} if parts else found
 
 
 def initialise(module: nn.Module, std: float) -> None:

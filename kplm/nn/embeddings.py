@@ -26,11 +26,20 @@ class Embeddings(nn.Module):
         Raises:
             MissingFieldError: the batch has no field of a term's name.
         """
+        return self.close(self.total(batch))
+
+    def total(self, batch: Batch) -> Tensor:
+        """The first half: the sum of the terms, ``[B, L, D]``."""
         total: Tensor | None = None
         for name, term in self.terms.items():
             if name not in batch:
                 raise MissingFieldError(type(self).__name__, name, batch)
             total = term(batch[name]) if total is None else total + term(batch[name])
+        assert total is not None, "an encoder has at least its words as input"
+        return total
+
+    def close(self, total: Tensor) -> Tensor:
+        """The second half: LayerNorm and dropout of ``[B, L, D]``; a model may put elements of its own beside the tokens before."""
         return self.dropout(self.norm(total))
 
 

@@ -46,6 +46,17 @@ class First(Pooling):
         return states[:, 0]
 
 
+class SecondText(Pooling):
+    """The state of the first token of the second text, which is [MASK] after a question; [CLS] where there is no second text."""
+
+    reads = frozenset({"segment_ids"})
+
+    def __call__(self, states: Tensor, batch: Batch) -> Tensor:
+        """``[B, L, D]`` to ``[B, D]``."""
+        first = (batch["segment_ids"] == 1).long().argmax(1)
+        return states[torch.arange(len(states), device=states.device), first]
+
+
 class Mean(Pooling):
     """The mean over the tokens of the text, the pooling sentence encoders such as MiniLM are trained with."""
 

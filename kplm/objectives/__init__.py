@@ -2,7 +2,18 @@
 
 from kplm.objectives.base import Objective, Term, Weighted
 from kplm.objectives.entity_denoising import EntityDenoising
+from kplm.objectives.masked_regions import MaskedRegions
 from kplm.objectives.masked_words import MaskedWords
 from kplm.objectives.next_sentence import NextSentence
+from kplm.objectives.sentence_image import SentenceImage
 
-__all__ = ["EntityDenoising", "MaskedWords", "NextSentence", "Objective", "Term", "Weighted"]
+__all__ = [
+    "EntityDenoising",
+    "MaskedRegions",
+    "MaskedWords",
+    "NextSentence",
+    "Objective",
+    "SentenceImage",
+    "Term",
+    "Weighted",
+]

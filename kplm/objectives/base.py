@@ -18,7 +18,8 @@ from kplm.models import BaseEncoder
 
 LOSS = "loss"
 Prediction = tuple[Tensor, Tensor]
-"""Logits ``[N, C]`` float and gold classes ``[N]`` int of what a batch has to predict, some perhaps ignored."""
+"""Logits ``[N, C]`` float of what a batch has to predict, and the gold classes: ``[N]`` int, some perhaps ignored, or the
+probabilities of all classes, ``[N, C]`` float."""
 
 
 class Term(nn.Module, ABC):
@@ -52,7 +53,7 @@ class Term(nn.Module, ABC):
         return cross_entropy(*self.predict(encoder, states, batch))
 
     def metrics(self) -> dict[str, Metric]:
-        """Fresh metrics by name, beside the loss; each is updated with logits ``[N, C]`` and gold ``[N]``, none ignored."""
+        """Fresh metrics by name, beside the loss; each is updated with logits ``[N, C]`` and gold classes, none ignored."""
         return {"accuracy": Accuracy()}
 
 
@@ -149,10 +150,8 @@ class Weighted(Objective):
         """A term counts as often as the batch has something for it to predict: means are over predictions, not batches."""
         states = encoder(batch)
         for term in self._terms():
-            logits, gold = term.predict(encoder, states, batch)
-            known = gold != IGNORE
-            if known.any():
-                logits, gold = logits[known].float(), gold[known]
+            logits, gold = known(*term.predict(encoder, states, batch))
+            if len(gold):
                 metrics[f"{term.name}_{LOSS}"].update(F.cross_entropy(logits, gold), len(gold))
                 for name in term.metrics():
                     metrics[f"{term.name}_{name}"].update(logits, gold)
@@ -193,7 +192,17 @@ class Accuracy(MulticlassAccuracy):
         super().update(logits.argmax(-1), gold)
 
 
+def known(logits: Tensor, gold: Tensor) -> Prediction:
+    """The predictions whose gold classes are not ignored, logits in float32."""
+    if not gold.is_floating_point():
+        kept = gold != IGNORE
+        logits, gold = logits[kept], gold[kept]
+    return logits.float(), gold
+
+
 def cross_entropy(logits: Tensor, gold: Tensor) -> Tensor:
     """Mean over the rows of ``[N, C]`` that are not ignored, in float32 or wider; 0 with a gradient when all are."""
     scores = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if gold.is_floating_point():
+        return -(gold * scores.log_softmax(-1)).sum() / max(1, len(gold))
     return F.cross_entropy(scores, gold, ignore_index=IGNORE, reduction="sum") / (gold != IGNORE).sum().clamp(min=1)

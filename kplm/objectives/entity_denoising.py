@@ -7,8 +7,8 @@ from torch import Tensor
 from kplm.errors import KplmError
 from kplm.fields import IGNORE, Batch
 from kplm.models import BaseEncoder, ErnieThu
+from kplm.nn.transform import Transform
 from kplm.objectives.base import Prediction, Term
-from kplm.objectives.transform import Transform
 
 
 class EntityDenoising(Term):

@@ -10,8 +10,8 @@ from torchmetrics.text import Perplexity
 
 from kplm.fields import IGNORE, Batch
 from kplm.models import BaseEncoder
+from kplm.nn.transform import Transform
 from kplm.objectives.base import Prediction, Term
-from kplm.objectives.transform import Transform
 
 
 class MaskedWords(Term):
@@ -29,7 +29,7 @@ class MaskedWords(Term):
         """The hidden words; only their positions are scored."""
         gold = batch["mlm_labels"]  # [B, L]
         hidden = gold != IGNORE
-        return self.logits(encoder, states[hidden]), gold[hidden]
+        return self.logits(encoder, encoder.tokens(states, batch)[hidden]), gold[hidden]
 
     def logits(self, encoder: BaseEncoder, states: Tensor) -> Tensor:
         """Score every word of the vocabulary: ``[..., D]`` to ``[..., V]``."""

@@ -13,17 +13,18 @@ from torch import Tensor
 
 from kplm.errors import KplmError, MissingFieldError
 from kplm.models import BaseEncoder
-from kplm.spec import class_path, to_spec
 from kplm.training.optim import Optimization, clip, parameter_groups
 
 FITS = {
     "vocab_size": "Set data.tokenizer to the tokenizer of these weights.",
     "positions": "Lower data.max_length.",
     "entity_width": "Use a table of that width, or start the model with model.encoder.init_args.entity_width.",
+    "feature_width": "Use region features of that width, or start the model with model.encoder.init_args.feature_width.",
+    "region_classes": "Start the model with model.encoder.init_args.region_classes.",
     "entity_rows": "Start the model's own table from the table that data.annotators names.",
 }
 """What to do when data and encoder differ in a size."""
-EQUAL = ("width", "rows")
+EQUAL = ("width", "rows", "classes")
 """Sizes that must be the same; of the others the encoder may have more."""
 
 
@@ -99,8 +100,11 @@ class Training(pl.LightningModule, ABC):
     def describe(self) -> dict[str, Any]:
         """The parts and the data module's text side, as JSON."""
         module = getattr(self._trainer, "datamodule", None) if self._trainer is not None else None
-        encoder = {"class_path": class_path(self.encoder), "config": to_spec(self.encoder.config)}
-        return {"encoder": encoder, **self.parts(), "text": module.describe() if module is not None else self.text}
+        return {
+            "encoder": self.encoder.describe(),
+            **self.parts(),
+            "text": module.describe() if module is not None else self.text,
+        }
 
     def finite(self, loss: Tensor, index: int) -> Tensor:
         """The loss, looked at now and then.

@@ -81,6 +81,45 @@ def test_a_changed_weight_of_kbert_fails(copied: Callable[..., Path], file: str,
     assert main(["kbert", str(case)]) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("core_scale", "end_embedding.weight"),
+        ("core_scale", "visual_scale_object"),
+        ("core_scale", "visual_1x1_text.bias"),
+        ("pretrain_precomputed", "vlbert.visual_ln_text.weight"),
+        ("pretrain_precomputed", "object_mask_visual_embedding.weight"),
+        ("pretrain_precomputed", "vlbert.token_type_embeddings.weight"),
+        ("pretrain_precomputed", "vlbert.mvrc_head.region_cls_pred.bias"),
+        ("vqa_head", "image_feature_extractor.obj_downsample.1.bias"),
+        ("vqa_head", "final_mlp.0.LayerNorm.weight"),
+    ],
+)
+def test_a_changed_weight_of_vlbert_fails(copied: Callable[..., Path], name: str, key: str) -> None:
+    case = copied(name, "vlbert")
+    alter_weights(case / "model.bin", key)
+    assert main(["vlbert", str(case)]) == 1
+
+
+@pytest.mark.parametrize(("name", "index"), [("boxes", (0, 1, 0)), ("mvrc_ops", (0, 2)), ("mvrc_labels", (2, 1, 3))])
+def test_a_changed_input_of_vlbert_fails(copied: Callable[..., Path], name: str, index: tuple[int, ...]) -> None:
+    case = copied("pretrain_precomputed", "vlbert")
+    inputs = load_file(case / "inputs.safetensors")
+    inputs[name][index] += 1
+    save_file(inputs, case / "inputs.safetensors")
+    assert main(["vlbert", str(case)]) == 1
+
+
+def test_a_recorded_padding_of_vlbert_may_hold_anything(copied: Callable[..., Path]) -> None:
+    """The first row of the case has slots behind its [END]."""
+    case = copied("pretrain_precomputed", "vlbert")
+    outputs = load_file(case / OUTPUTS)
+    for slot, status in ((14, 0), (13, 1)):
+        outputs["hidden_states.2"][0, slot] += 1
+        save_file(outputs, case / OUTPUTS)
+        assert main(["vlbert", str(case)]) == status
+
+
 @pytest.mark.parametrize(("name", "at"), [("visible_matrix", 1), ("soft_positions", 1), ("ner_labels", 5)])
 def test_a_changed_tree_of_kbert_fails(
     copied: Callable[..., Path], capsys: pytest.CaptureFixture[str], name: str, at: int

@@ -1,0 +1,68 @@
+"""Visual question answering: one of a list of answers, graded by people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics import MeanMetric, MetricCollection
+
+from kplm.fields import Batch
+from kplm.heads.base import PooledHead
+from kplm.models import BaseEncoder
+from kplm.nn.pooling import Pooling, SecondText
+from kplm.nn.transform import Transform
+
+START = "terms.masked_words.transform."
+
+
+class Answer(PooledHead):
+    """The word a model would fill in after the question, mapped to answers (Su et al., 2020, section 4.2.2).
+
+    The question is followed by [MASK] as a second text. The transform on its state starts from that of masked words, where the
+    encoder's checkpoint has one. Gold ``labels`` are soft: in VQA v2 an answer scores by how many of ten people gave it.
+
+    Args:
+        pool: state the answer is read from; by default that of the first token of the second text.
+        dropout: probability before the linear map.
+    """
+
+    reads = frozenset({"labels"})
+    headline = "accuracy"
+
+    def __init__(self, pool: Pooling | None = None, dropout: float = 0.1) -> None:
+        super().__init__(pool or SecondText(), dropout)
+
+    def build(self, encoder: BaseEncoder, names: Sequence[str]) -> None:
+        """A transform, and a linear map to the answers; the pooler goes."""
+        super().build(encoder, names)
+        encoder.pooler = None
+        self.transform = Transform(encoder.config, encoder.config.hidden)
+        start = {name.removeprefix(START): own for name, own in encoder.beside.items() if name.startswith(START)}
+        if start:
+            self.transform.load_state_dict(start)
+
+    def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
+        """Score each answer: ``[B, C]``."""
+        pooled = self.pool(encoder.tokens(encoder(batch), batch), batch)
+        return self.output(self.dropout(self.transform(pooled)))
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Binary cross-entropy of ``[B, C]``, summed over the answers, mean over the rows."""
+        return F.binary_cross_entropy_with_logits(logits.float(), batch["labels"]) * logits.shape[-1]
+
+    def metrics(self) -> MetricCollection:
+        """VQA's accuracy: the mean score of the answer given (Antol et al., 2015)."""
+        return MetricCollection({"accuracy": MeanMetric()})
+
+    def score(self, metrics: MetricCollection, logits: Tensor, batch: Batch) -> None:
+        """An answer outside the list scores 0, as do questions whose answers are all outside."""
+        best = logits.argmax(-1, keepdim=True)
+        metrics["accuracy"].update(batch["labels"].gather(1, best))
+
+    def decode(self, logits: Tensor, batch: Batch) -> list[dict[str, Any]]:
+        """``{"answer", "score", "scores"}`` with probabilities of the five best answers."""
+        ranked = self.ranked(logits.float().sigmoid())
+        return [{"answer": next(iter(row)), "score": next(iter(row.values())), "scores": row} for row in ranked]
