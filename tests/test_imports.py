@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "authors": MODEL_SIDE | DATA_SIDE | {"convert", "training", "data", "hub"},
     "predict": MODEL_SIDE | DATA_SIDE | {"convert", "training", "hub", "data"},
     "command_line": MODEL_SIDE | {"training"},
-    "inspect": DATA_SIDE | {"nn", "data"},
+    "inspect": MODEL_SIDE | DATA_SIDE | {"data", "hub", "predict"},
     "compare": EVERYTHING - {"demo"},
     "cli": EVERYTHING - {"demo"},
     "demo": EVERYTHING,

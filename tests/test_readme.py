@@ -14,7 +14,12 @@ from kplm import cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = [path for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if path.exists()]
-GROUPS = {"kg": set(cli._graph_commands()), "vision": set(cli._vision_commands()), "convert": set(cli.CONVERT), "inspect": {"tree"}}
+GROUPS = {
+    "kg": set(cli._graph_commands()),
+    "vision": set(cli._vision_commands()),
+    "convert": set(cli.CONVERT),
+    "inspect": set(cli._inspections()),
+}
 COMMANDS = {*cli.LIGHTNING, "prepare", "compare", "export", *GROUPS}
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from kplm.data.annotate import Annotator
-from kplm.data.example import Example
+from kplm.data.example import Example, Picture
 from kplm.data.markers import mark_text
 from kplm.data.targets import Targets
 from kplm.errors import DataError, KplmError, did_you_mean
@@ -146,6 +146,16 @@ class TextEncoder:
             )
         return rows
 
+    def fetch(self, row: Row) -> Row:
+        """A row with all its fields, those included that are only opened now."""
+        for annotator in self.annotators:
+            row = annotator.fetch(row)
+        return row
+
+    def length(self, row: Row) -> int:
+        """Elements of a row in the encoder: its tokens and what stands beside them."""
+        return len(row["input_ids"]) + sum(annotator.beside(row) for annotator in self.annotators)
+
     def with_words(self, examples: Sequence[Example]) -> list[Example]:
         """Raw texts cut into words to tag; examples that come with words keep them."""
         return [one if one.words else replace(one, words=self.tokenizer.words(one.text)) for one in examples]
@@ -211,12 +221,18 @@ def _uncollected() -> Iterator[None]:
 
 def unlabelled(examples: Sequence[Example]) -> list[Example]:
     """The examples without their gold labels, for prediction."""
-    return [replace(example, label=None, labels=None, tags=None) for example in examples]
+    return [replace(one, label=None, labels=None, tags=None, scores=None, picture=_ungraded(one)) for one in examples]
+
+
+def _ungraded(example: Example) -> Picture | None:
+    return example.picture and replace(example.picture, meant=None)
 
 
 def answered(example: Example, answer: Mapping[str, Any]) -> dict[str, Any]:
     """One line of output: the example's id and text, then the answer; tags are cut to its words and shown beside them."""
     shown: dict[str, Any] = {"id": example.id, "text": example.text}
+    if example.picture is not None:
+        shown |= {"image": example.picture.name} | ({"group": example.group} if example.group else {})
     if "tags" in answer:
         words = [example.text[start:end] for start, end in example.words]
         return {**shown, "words": words, **answer, "tags": answer["tags"][: len(words)]}

@@ -1,4 +1,4 @@
-"""One example as people write it: text, marked spans, links and gold labels, all in character offsets."""
+"""One example as people write it: text, marked spans, links, a picture and gold labels; offsets count characters."""
 
 from __future__ import annotations
 
@@ -28,6 +28,39 @@ class Link:
     part: int = 0
 
 
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in pixels of a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The picture a text is about."""
+
+    name: str
+    """Its path, relative to ``folder`` or to where the region source looks; in a store of regions its id."""
+    boxes: tuple[Box, ...] | None = None
+    """Regions that come with the example; None: the region source finds them."""
+    meant: tuple[Box, ...] | None = None
+    """Gold boxes that the text means, for tasks that ask for a region."""
+    labels: tuple[str, ...] | None = None
+    """What is in each box, where that is known."""
+    features: str | None = None
+    """Path of its stored features, where they have a file of their own."""
+    folder: str = field(default="", compare=False)
+    """Folder of the data file that names the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Words that name a box of the picture; ``part`` is 0 in the text and 1 in its pair, ``end`` is exclusive."""
+
+    start: int
+    end: int
+    box: int
+    """Its number among the boxes of the picture, from 0."""
+    part: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One row of a data set. Offsets count characters of ``text`` (or of ``pair`` where a link says part 1)."""
@@ -46,6 +79,13 @@ class Example:
     """Character spans of the words that are tagged."""
     tags: tuple[str, ...] | None = None
     """Gold tag of every word, BIO for spans."""
+    picture: Picture | None = None
+    references: tuple[Reference, ...] = ()
+    """Words that name boxes of the picture."""
+    scores: tuple[tuple[str, float], ...] | None = None
+    """Gold answers to a question, each with what it scores from 0 to 1."""
+    group: str = ""
+    """The question that this row is one choice for, where the choices are rows of their own."""
     id: str = ""
     where: str = field(default="", compare=False)
     """File and line the example came from, for messages."""
@@ -54,12 +94,15 @@ class Example:
         self._check_spans("marks", self.marks, 0)
         for part in (0, 1):
             self._check_spans("links", tuple(link for link in self.links or () if link.part == part), part)
+            self._check_spans("references", tuple(one for one in self.references if one.part == part), part)
         if self.tags is not None and len(self.tags) != len(self.words):
             raise DataError(
                 f"{self.where or 'example'}: {len(self.tags)} tags for {len(self.words)} words; give one tag a word."
             )
 
-    def _check_spans(self, name: str, spans: tuple[Mark, ...] | tuple[Link, ...], part: int) -> None:
+    def _check_spans(
+        self, name: str, spans: tuple[Mark, ...] | tuple[Link, ...] | tuple[Reference, ...], part: int
+    ) -> None:
         length = len((self.pair or "") if part else self.text)
         for span in spans:
             if not 0 <= span.start <= span.end <= length:

@@ -6,8 +6,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TypeVar
 
-from kplm.data.example import Example, Link, Mark
+from kplm.data.example import Example, Link, Mark, Reference
+
+Moved = TypeVar("Moved", Link, Reference)
 
 ERNIE_MARKERS = {"head": "#", "tail": "$", "mention": "。"}
 """The published markers: ordinary vocabulary entries, so no new embeddings are needed (Zhang et al., 2019, section 3.4)."""
@@ -55,13 +58,14 @@ def mark_text(example: Example, markers: Mapping[str, str]) -> Example:
         return example
     put = Insertions.around(example.marks, markers)
 
-    def move_link(link: Link) -> Link:
-        return link if link.part else replace(link, start=put.start(link.start), end=put.end(link.end))
+    def move(span: Moved) -> Moved:
+        return span if span.part else replace(span, start=put.start(span.start), end=put.end(span.end))
 
     return replace(
         example,
         text=put.apply(example.text),
         marks=tuple(replace(mark, start=put.start(mark.start), end=put.end(mark.end)) for mark in example.marks),
-        links=None if example.links is None else tuple(map(move_link, example.links)),
+        links=None if example.links is None else tuple(map(move, example.links)),
+        references=tuple(map(move, example.references)),
         words=tuple((put.start(start), put.end(end)) for start, end in example.words),
     )

@@ -1,4 +1,4 @@
-"""The Lightning data module of every text task."""
+"""The Lightning data module of every task on texts, with pictures or without."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kplm.data.encode import Row, TextEncoder, Truncation, answered, unlabelled
 from kplm.data.example import Example
 from kplm.data.loading import LengthBatched
 from kplm.data.sources import JsonLines, PlainText, Source
-from kplm.data.targets import ClassTargets, SetTargets, TagTargets, Targets
+from kplm.data.targets import AnswerTargets, ClassTargets, RegionTargets, SetTargets, TagTargets, Targets
 from kplm.errors import DataError
 from kplm.knowledge import Knowledge
 from kplm.locate import locate
@@ -25,16 +25,27 @@ from kplm.text import Tokenizer
 from kplm.text.tokenizer import Specials
 
 log = logging.getLogger(__name__)
-Task = Literal["class", "set", "tags"]
-TARGETS: dict[str, type[Targets]] = {"class": ClassTargets, "set": SetTargets, "tags": TagTargets}
+Task = Literal["class", "set", "tags", "answers", "regions"]
+TARGETS: dict[str, type[Targets]] = {
+    "class": ClassTargets,
+    "set": SetTargets,
+    "tags": TagTargets,
+    "answers": AnswerTargets,
+    "regions": RegionTargets,
+}
 
 
 class EncodedRows(Dataset[Row]):
-    """Encoded examples in memory; the same in every epoch."""
+    """Encoded examples in memory, the same in every epoch; pictures are opened when their row is asked for.
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.rows = rows
-        self.lengths = np.array([len(row["input_ids"]) for row in rows], np.int64)
+    Args:
+        rows: what the encoder made.
+        text: the encoder.
+    """
+
+    def __init__(self, rows: Sequence[Row], text: TextEncoder) -> None:
+        self.rows, self.fetch = rows, text.fetch
+        self.lengths = np.array([text.length(row) for row in rows], np.int64)
 
     @property
     def positions(self) -> int:
@@ -45,7 +56,7 @@ class EncodedRows(Dataset[Row]):
         return len(self.rows)
 
     def __getitem__(self, index: int | tuple[int, int]) -> Row:
-        return self.rows[index[0] if isinstance(index, tuple) else index]
+        return self.fetch(self.rows[index[0] if isinstance(index, tuple) else index])
 
 
 class TextData(LengthBatched):
@@ -54,12 +65,14 @@ class TextData(LengthBatched):
     Args:
         source: how ``train``, ``val`` and ``test`` are written.
         tokenizer: folder, file or name whose tokenizer.json or vocab.txt is used; the same as the encoder's.
-        task: 'class' (one class an example), 'set' (any number) or 'tags' (one tag a word).
+        task: 'class' (one class an example), 'set' (any number), 'tags' (one tag a word), 'answers' (answers to a question,
+            each with a score) or 'regions' (regions of the picture).
         train: training file.
         val: validation file.
         test: test file.
         predict: texts to predict: kplm's JSON lines, or one text a line in a .txt file.
         labels: class names, or a file with one name a line; by default the sorted names of the training file.
+        least_count: classes that fewer training examples carry are left out of these names; for answers.
         annotators: knowledge sources.
         knowledge: 'on', 'off', or 'shuffled' (right shape, wrong facts), for all annotators alike; or an ablation of K-BERT.
         graph: replaces the graph of all annotators that read one; a trained model can so be asked with another graph.
@@ -83,6 +96,7 @@ class TextData(LengthBatched):
         test: str | None = None,
         predict: str | None = None,
         labels: str | list[str] | None = None,
+        least_count: int = 1,
         annotators: list[Annotator] | None = None,
         knowledge: Knowledge = "on",
         graph: str | None = None,
@@ -98,7 +112,7 @@ class TextData(LengthBatched):
         files = {"train": train, "val": val, "test": test, "predict": predict}
         super().__init__(files, batch_tokens, batch_rows, workers, seed)
         self.source, self.task = source, task
-        self.labels, self.knowledge = labels, knowledge
+        self.labels, self.least_count, self.knowledge = labels, least_count, knowledge
         rust = Tokenizer.from_file(locate(tokenizer))
         how: dict[str, Any] = {"specials": specials, "truncation": truncation}
         self.text = TextEncoder(rust, annotators or [], markers, max_length, **how)
@@ -111,7 +125,7 @@ class TextData(LengthBatched):
         """The classes, in the order of the logits."""
         if isinstance(self.labels, str):
             return tuple(line for line in Path(self.labels).read_text(encoding="utf-8").splitlines() if line)
-        return tuple(self.labels) if self.labels else TARGETS[self.task].of(self.examples("train"))
+        return tuple(self.labels) if self.labels else TARGETS[self.task].of(self.examples("train"), self.least_count)
 
     @property
     def writes(self) -> frozenset[str]:
@@ -162,4 +176,4 @@ class TextData(LengthBatched):
         examples = self.examples(name)
         log.info(f"{name}: {len(examples):,} examples from {self.files[name]}")
         self.text.targets = TARGETS[self.task]([] if name == "predict" else self.label_names)
-        return EncodedRows(self.text(unlabelled(examples) if name == "predict" else examples))
+        return EncodedRows(self.text(unlabelled(examples) if name == "predict" else examples), self.text)

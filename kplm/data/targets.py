@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from kplm.data.example import Example
+from kplm.data.sources.vqa_answers import normalised
 from kplm.errors import LabelError, did_you_mean
 from kplm.fields import IGNORE
 from kplm.text import Tokens
@@ -24,9 +26,10 @@ class Targets(ABC):
         self._index = {name: i for i, name in enumerate(self.names)}
 
     @classmethod
-    def of(cls, examples: Iterable[Example]) -> tuple[str, ...]:
-        """The sorted class names that occur."""
-        return tuple(sorted({name for example in examples for name in cls.gold(example)}))
+    def of(cls, examples: Iterable[Example], least: int = 1) -> tuple[str, ...]:
+        """The sorted class names that occur in so many examples at least."""
+        counts = Counter(name for example in examples for name in set(cls.gold(example)))
+        return tuple(sorted(name for name, count in counts.items() if count >= least))
 
     @staticmethod
     @abstractmethod
@@ -103,3 +106,46 @@ class TagTargets(Targets):
             "word_positions": at,
             "tags": [IGNORE if name is None else self.index(name, example.where) for name in gold],
         }
+
+
+class AnswerTargets(Targets):
+    """Answers to a question, each with a score; those outside the vocabulary are left out, and no model can give them.
+
+    Answers are compared in the form VQA's evaluation brings them to, so that 'Two.' is '2'.
+    """
+
+    writes = frozenset({"labels"})
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(names)
+        self._index = {normalised(name): i for i, name in reversed(list(enumerate(self.names)))}
+
+    @staticmethod
+    def gold(example: Example) -> Sequence[str]:
+        """The answer that most people gave where it is known, else all that score."""
+        return ClassTargets.gold(example) or [answer for answer, score in example.scores or () if score > 0]
+
+    def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
+        """``labels [C]``: what each answer scores; a label without scores scores 1."""
+        found = np.zeros(len(self.names), dtype=np.float32)
+        scores = example.scores if example.scores is not None else [(name, 1.0) for name in ClassTargets.gold(example)]
+        for answer, score in scores:
+            at = self._index.get(normalised(answer))
+            if at is not None:
+                found[at] = max(found[at], score)
+        return {"labels": found}
+
+
+class RegionTargets(Targets):
+    """Regions of the picture; :class:`kplm.data.annotate.Regions` writes ``region_targets``, as it alone knows the boxes."""
+
+    writes = frozenset()
+
+    @staticmethod
+    def gold(example: Example) -> Sequence[str]:
+        """Regions have no names."""
+        return ()
+
+    def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
+        """Nothing."""
+        return {}

@@ -72,7 +72,7 @@ def tree(
     colours = sys.stdout.isatty() and "NO_COLOR" not in environ
     print("\n".join(terminal.lines(shape, get_terminal_size((100, 24)).columns, colours)))
     if out is not None and render is not None:
-        _write(Path(out).expanduser(), render(shape))
+        write(Path(out).expanduser(), render(shape))
         print(f"wrote {out}")
 
 
@@ -224,7 +224,7 @@ def _rendering(out: str | None) -> Any:
     return RENDERINGS.get(suffix)
 
 
-def _write(target: Path, content: bytes) -> None:
+def write(target: Path, content: bytes) -> None:
     """The file appears when it is whole."""
     temporary = target.with_name(f".{target.name}.{getpid()}.tmp")
     try:

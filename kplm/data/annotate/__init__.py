@@ -2,6 +2,7 @@
 
 from kplm.data.annotate.base import Annotator
 from kplm.data.annotate.entities import Entities
+from kplm.data.annotate.regions import Regions
 from kplm.data.annotate.tree import Tree
 
-__all__ = ["Annotator", "Entities", "Tree"]
+__all__ = ["Annotator", "Entities", "Regions", "Tree"]

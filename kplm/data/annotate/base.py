@@ -18,7 +18,8 @@ class Annotator(ABC):
     """A knowledge source, in steps from raw text to the batch.
 
     :meth:`annotate` works on text and may be slow, :meth:`grow` may write tokens of its own between those of the text,
-    :meth:`encode` turns findings into fields of one example, :meth:`complete` may add tensors to a whole batch.
+    :meth:`encode` turns findings into fields of one example, :meth:`fetch` may open files when the row is asked for, and
+    :meth:`complete` may add tensors to a whole batch.
     """
 
     writes: frozenset[str]
@@ -69,6 +70,17 @@ class Annotator(ABC):
     @abstractmethod
     def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
         """Fields of one example, as arrays without a batch axis."""
+
+    def beside(self, row: dict[str, Any]) -> int:
+        """How many elements beside its tokens a row will have in the encoder; batches are planned by it."""
+        return 0
+
+    def fetch(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Exchange what :meth:`encode` noted for fields that are too large to keep, such as pixels.
+
+        Called each time a row is asked for, in a data worker where there are any; the row given is left as it is.
+        """
+        return row
 
     def complete(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Add fields that are cheaper to make once a batch; nothing by default."""

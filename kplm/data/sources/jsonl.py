@@ -7,13 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kplm.data.example import Example, Link, Mark, join_words
+from kplm.data.example import Box, Example, Link, Mark, Picture, Reference, join_words
 from kplm.data.sources.base import Source, describe, json_lines, position
-from kplm.data.sources.row import NUMBER, Row
+from kplm.data.sources.row import NUMBER, Row, is_a
 from kplm.errors import DataError, did_you_mean
 
 _MARKS = ("head", "tail", "mention")
-_FIELDS = ("text", "tokens", "pair", "marks", *_MARKS, "links", "label", "labels", "words", "tags", "id")
+_OF_PICTURES = ("question", "image", "boxes", "meant", "features", "references", "answers", "group")
+_FIELDS = ("text", "tokens", "pair", "marks", *_MARKS, "links", "label", "labels", "words", "tags", "id", *_OF_PICTURES)
+ASKED = "[MASK]"
+"""The second text of a question: the word that a model would fill in is the answer (Su et al., 2020, section 4.2.2)."""
 _FORM = "A row needs text, or tokens; offsets count characters from 0, and the end is exclusive."
 
 
@@ -32,22 +35,31 @@ class JsonLines(Source):
     ``words``             ``[[start, end], ...]``, the words that are tagged
     ``tags``              list of strings, one a word
     ``id``                string or whole number; the line number where absent
+    ``question``          string, instead of ``text`` and ``pair``, for visual question answering
+    ``image``             string, the picture's path, relative to this file
+    ``boxes``             ``[[x1, y1, x2, y2], ...]`` in pixels, regions of the picture
+    ``meant``             boxes that the text means, in pixels
+    ``features``          string, path of the picture's stored features
+    ``references``        ``[[start, end, box, part?], ...]``, words that name one of the boxes, counted from 0
+    ``answers``           ``{"answer": score, ...}``, what each answer to the question scores from 0 to 1
+    ``group``             string or whole number, the question that this row is one choice for
     ====================  =====================================================================================
     """
 
     def read(self, path: str | Path) -> Iterator[Example]:
         """Yield one example a line; blank lines are skipped."""
         for where, fields in json_lines(path):
-            example = example_from_json(fields, where)
+            example = example_from_json(fields, where, str(Path(path).parent))
             yield example if example.id else replace(example, id=position(where))
 
 
-def example_from_json(row: Mapping[str, Any], where: str) -> Example:
+def example_from_json(row: Mapping[str, Any], where: str, folder: str = "") -> Example:
     """Read one object in the format of ``JsonLines``.
 
     Args:
         row: the parsed object.
         where: file and line, for messages.
+        folder: what the path of a picture is relative to.
 
     Raises:
         DataError: a field is missing, unknown, or not what the format says; or a span lies outside its text.
@@ -57,13 +69,17 @@ def example_from_json(row: Mapping[str, Any], where: str) -> Example:
     text, words = _text(fields)
     return Example(
         text=text,
-        pair=fields.get("pair", str) if fields.has("pair") else None,
+        pair=_pair(fields),
         marks=tuple(_marks(fields)),
         links=tuple(_links(fields)) if fields.has("links") else None,
         label=fields.name("label") if fields.has("label") else None,
         labels=tuple(fields.strings("labels")) if fields.has("labels") else None,
         words=words,
         tags=tuple(fields.strings("tags")) if fields.has("tags") else None,
+        picture=_picture(fields, folder) if fields.has("image") else None,
+        references=tuple(_references(fields)) if fields.has("references") else (),
+        scores=tuple(_scores(fields)) if fields.has("answers") else None,
+        group=fields.name("group") if fields.has("group") else "",
         id=fields.name("id") if fields.has("id") else "",
         where=where,
     )
@@ -81,6 +97,10 @@ def example_to_json(example: Example) -> dict[str, Any]:
         "labels": None if example.labels is None else list(example.labels),
         "words": [list(span) for span in example.words] or None,
         "tags": None if example.tags is None else list(example.tags),
+        "references": [[one.start, one.end, one.box, one.part] for one in example.references] or None,
+        "answers": None if example.scores is None else dict(example.scores),
+        "group": example.group or None,
+        **_picture_to_json(example.picture),
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -93,6 +113,11 @@ def _refuse_unknown(row: Row) -> None:
 
 
 def _text(row: Row) -> tuple[str, tuple[tuple[int, int], ...]]:
+    if row.has("question"):
+        for name in ("text", "tokens", "pair"):
+            if row.has(name):
+                raise row.error(f"fields 'question' and '{name}' exclude each other; drop one.")
+        return row.get("question", str), ()
     if not row.has("tokens"):
         text = row.get("text", str)
         return text, _words(row, len(text)) if row.has("words") else ()
@@ -131,3 +156,44 @@ def _links(row: Row) -> Iterator[Link]:
 
 def _link_to_json(link: Link) -> list[Any]:
     return [link.start, link.end, link.entity, link.score, link.part]
+
+
+def _pair(row: Row) -> str | None:
+    if row.has("question"):
+        return ASKED
+    return row.get("pair", str) if row.has("pair") else None
+
+
+def _picture(row: Row, folder: str) -> Picture:
+    features = row.get("features", str) if row.has("features") else None
+    boxes, meant = _boxes(row, "boxes"), _boxes(row, "meant")
+    return Picture(row.get("image", str), boxes, meant, features=features, folder=folder)
+
+
+def _boxes(row: Row, name: str) -> tuple[Box, ...] | None:
+    if not row.has(name):
+        return None
+    corners = row.entries(name, "[x1, y1, x2, y2]", *(4 * (NUMBER,)))
+    return tuple((float(one[0]), float(one[1]), float(one[2]), float(one[3])) for one in corners)
+
+
+def _references(row: Row) -> Iterator[Reference]:
+    for start, end, box, *rest in row.entries("references", "[start, end, box, part?]", *(4 * (int,)), least=3):
+        part = rest[0] if rest else 0
+        if part not in (0, 1) or box < 0:
+            raise row.error(f"a reference names box {box} in part {part}; boxes count from 0, parts are 0 and 1.")
+        yield Reference(start, end, box, part)
+
+
+def _scores(row: Row) -> Iterator[tuple[str, float]]:
+    for answer, score in row.get("answers", dict).items():
+        if not is_a(score, NUMBER) or not 0 <= score <= 1:
+            raise row.error(f"the answer '{answer}' scores {describe(score)}; a score is a number from 0 to 1.")
+        yield answer, float(score)
+
+
+def _picture_to_json(picture: Picture | None) -> dict[str, Any]:
+    if picture is None:
+        return {}
+    boxes, meant = (None if some is None else [list(box) for box in some] for some in (picture.boxes, picture.meant))
+    return {"image": picture.name, "boxes": boxes, "meant": meant, "features": picture.features}
