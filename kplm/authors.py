@@ -25,7 +25,7 @@ from kplm.training import Finetune
 
 log = logging.getLogger(__name__)
 BACKBONE = "backbone.safetensors"
-VLBERT_TASKS: dict[str, type[Head]] = {"answer": Answer, "region": Choose, "class": Classify}
+VLBERT_TASKS: dict[str, type[Head]] = {"answers": Answer, "regions": Choose, "class": Classify}
 """VQA, RefCOCO+ and VCR."""
 
 

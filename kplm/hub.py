@@ -105,6 +105,7 @@ def vlbert(
     region_classes: int = 1601,
     visual_init: float = 0.0,
     special_words: int = 0,
+    geometry_width: int = VlBertConfig.geometry_width,
     revision: str | None = None,
     local_files_only: bool = False,
 ) -> VlBert:
@@ -117,6 +118,7 @@ def vlbert(
         region_classes: classes of the detector behind the features, for a BERT start that is pretrained with masked regions.
         visual_init: scale of the visual vectors at the start; at 0, as published, a BERT start sees nothing at first.
         special_words: rows of a BERT start's word table that are trained while the rest is frozen; 0: all are trained.
+        geometry_width: numbers that tell a BERT start where a region is; few where the features are narrow too.
         revision: branch, tag or commit of a hub repository.
         local_files_only: never download.
 
@@ -127,7 +129,8 @@ def vlbert(
     found = from_pretrained(pretrained, revision, local_files_only)
     if isinstance(found, Encoder):
         width = int(getattr(features, "width", feature_width))
-        found = _see(found, width, region_classes=region_classes, visual_init=visual_init, special_words=special_words)
+        choices = {"region_classes": region_classes, "visual_init": visual_init, "special_words": special_words}
+        found = _see(found, width, geometry_width=geometry_width, **choices)
     if not isinstance(found, VlBert):
         raise CheckpointError(f"{pretrained} holds a {type(found).__name__}; VL-BERT starts from BERT or from itself.")
     if features is not None:

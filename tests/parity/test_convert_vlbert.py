@@ -254,7 +254,7 @@ def test_a_vqa_folder_has_its_answers(made: Callable[..., Path], tmp_path: Path)
     model, text = hub.load_finetuned(tmp_path / "ours")
     assert isinstance(model.head, Answer)
     assert model.head.names == tuple(ANSWERS)
-    assert text["task"] == "answer"
+    assert text["task"] == "answers"
     assert same(model.head, vlbert.read(folder).head)
     assert model.encoder.pooler is None
 
