@@ -13,7 +13,7 @@ POOLED, STRIDE = 4, 4
 
 
 class Small(RegionSource):
-    """Four convolutions at a quarter of the picture's resolution, RoIAlign on 4 x 4 places, and one projection.
+    """Four convolutions at a quarter of the picture's resolution, RoIAlign on 4 x 4 places, one projection, LayerNorm.
 
     Group norms, so that neither the batch nor padding beside a picture changes what is learnt from another.
     """
@@ -38,7 +38,7 @@ class Small(RegionSource):
             *_layer(channels, channels),
             *_layer(channels, channels),
         )
-        self.project = nn.Linear(channels * POOLED**2, width)
+        self.project, self.norm = nn.Linear(channels * POOLED**2, width), nn.LayerNorm(width)
         self.random = load(self, "the small network", weights)
         self.requires_grad_(not frozen)
 
@@ -48,7 +48,7 @@ class Small(RegionSource):
         pooled = torchvision().ops.roi_align(
             seen, with_rows(boxes, rows), POOLED, spatial_scale=1 / STRIDE, sampling_ratio=2, aligned=True
         )
-        return self.project(pooled.flatten(1))
+        return self.norm(self.project(pooled.flatten(1)))
 
 
 def _layer(inside: int, outside: int, stride: int = 1) -> tuple[nn.Module, nn.Module, nn.Module]:
