@@ -15,9 +15,9 @@ from kplm.data.collate import Collator
 from kplm.data.encode import Row, TextEncoder
 from kplm.data.example import Example
 from kplm.data.loading import LengthBatched
-from kplm.data.pretraining import ALWAYS, Masking
+from kplm.data.pretraining import ALWAYS, Masking, masked
 from kplm.data.sources import Captions, PlainText, Source
-from kplm.errors import DataError, MissingFieldError
+from kplm.errors import DataError
 from kplm.fields import IGNORE
 from kplm.knowledge import Knowledge
 from kplm.locate import locate
@@ -128,19 +128,12 @@ class CaptionData(LengthBatched):
             MissingFieldError: a masker reads a field that is not there.
         """
         found = set(ALWAYS | self.text.writes) | ({"sentence_image"} if self.mismatched is not None else set())
-        for masker in self.maskers:
-            for field in sorted(masker.reads - found):
-                raise MissingFieldError(type(masker).__name__, field, found)
-            found |= masker.writes
-        return frozenset(found)
+        return frozenset(masked(self.maskers, found))
 
     @property
     def sizes(self) -> dict[str, int]:
         """Sizes of the encoder that these batches need, under the names of its config."""
-        found = {"vocab_size": len(self.text.tokenizer), "positions": self.positions}
-        for annotator in self.text.annotators:
-            found |= annotator.sizes
-        return found
+        return {**self.text.sizes, "positions": self.positions}
 
     @property
     def collator(self) -> Collator:

@@ -113,6 +113,14 @@ class TextEncoder:
             annotator.swap_graph(graph)
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Sizes of the encoder that these rows need, under the names of its config; positions apart."""
+        found = {"vocab_size": len(self.tokenizer)}
+        for annotator in self.annotators:
+            found |= annotator.sizes
+        return found
+
+    @property
     def writes(self) -> frozenset[str]:
         """Batch fields that come out."""
         fields = {"input_ids", "document", "position_ids", "segment_ids", "mark_positions", "row"}

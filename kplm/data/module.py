@@ -135,10 +135,7 @@ class TextData(LengthBatched):
     @property
     def sizes(self) -> dict[str, int]:
         """Sizes of the encoder that these batches need, under the names of its config."""
-        found = {"vocab_size": len(self.text.tokenizer), "positions": self.positions}
-        for annotator in self.text.annotators:
-            found |= annotator.sizes
-        return found
+        return {**self.text.sizes, "positions": self.positions}
 
     def examples(self, stage: str) -> list[Example]:
         """The examples of one file.

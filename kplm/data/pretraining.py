@@ -96,10 +96,7 @@ class CorpusData(LengthBatched):
             found.add("next_sentence")
         if self.entities is not None:
             found |= self.entities.writes
-        for masker in self.maskers:
-            for field in sorted(masker.reads - found):
-                raise MissingFieldError(type(masker).__name__, field, found)
-            found |= masker.writes
+        found = masked(self.maskers, found)
         return frozenset(found | ({"candidate_vectors"} if {"candidate_ids", "entity_vectors"} <= found else set()))
 
     @property
@@ -128,6 +125,19 @@ class CorpusData(LengthBatched):
         annotators = [] if self.entities is None else [self.entities]
         longest = max((meta["max_length"] for meta in self.metas.values()), default=0)
         return TextEncoder(self.tokenizer, annotators, max_length=longest).describe()
+
+
+def masked(maskers: Sequence[Masker], fields: set[str]) -> set[str]:
+    """Batch fields that come out of maskers in a row.
+
+    Raises:
+        MissingFieldError: a masker reads a field that is not there.
+    """
+    for masker in maskers:
+        for field in sorted(masker.reads - fields):
+            raise MissingFieldError(type(masker).__name__, field, fields)
+        fields = fields | masker.writes
+    return fields
 
 
 class Masking:
