@@ -17,12 +17,13 @@ from kplm.errors import DataError, KplmError
 from kplm.inspect.attention import last_attention
 from kplm.inspect.fonts import families
 from kplm.inspect.tree import write
-from kplm.predict import Predictor, load
 from vision.errors import VisionError
 from vision.pictures import opened
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from kplm.predict import Predictor
 
 INK = "#d62728"
 
@@ -52,6 +53,8 @@ def regions(image: str, question: str, *, model: str, out: str | None = None, de
         out: also write the picture with its boxes, FILE.png.
         device: cpu, cuda, ...
     """
+    from kplm.predict import load  # brings Lightning, which the other inspections do without
+
     if out is not None and Path(out).suffix.lower() != ".png":
         raise KplmError(f"--out {out}: only pictures are written; give FILE.png.")
     found = glance(load(model, device), image, question)
