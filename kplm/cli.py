@@ -21,6 +21,7 @@ train and use models (every option can stand in a YAML file given with -c):
   test       the same on the test file:    kplm test -c CONFIG --ckpt_path FILE
   predict    answer a file of texts:       kplm predict MODEL IN.txt OUT.jsonl, or -c CONFIG ... --out FILE
   compare    does the knowledge help?      kplm compare -c CONFIG --knowledge on,off,shuffled --seeds 3
+  score      what predictions are worth:   kplm score vcr ANSWERS RATIONALES GOLD; also vqa, vcr-leaderboard
   inspect    what the encoder reads:       kplm inspect tree "SENTENCE" --graph GRAPH --out FILE.png, or regions IMAGE "QUESTION"
 
 corpora, graphs, checkpoints:
@@ -91,6 +92,8 @@ def _run(words: list[str]) -> int:
         return _call("prepare", prepare, rest)
     if command == "convert":
         return _choose("convert", CONVERT, rest)
+    if command == "score":
+        return _choose("score", _scores(), rest)
     if command == "inspect":
         return _choose("inspect", _inspections(), rest)
     if command == "compare":
@@ -105,7 +108,7 @@ def _run(words: list[str]) -> int:
 
 def _choose(group: str, commands: dict[str, Callable[..., Any]], rest: list[str]) -> int:
     if not rest or rest[0] in ("-h", "--help"):
-        lines = [f"  {name:10} {(call.__doc__ or '').strip().splitlines()[0]}" for name, call in commands.items()]
+        lines = [f"  {name:15} {(call.__doc__ or '').strip().splitlines()[0]}" for name, call in commands.items()]
         print(f"usage: kplm {group} COMMAND [options]\n\n" + "\n".join(lines))
         return 0
     if rest[0] not in commands:
@@ -134,6 +137,12 @@ def _inspections() -> dict[str, Callable[..., Any]]:
     from kplm.inspect.tree import tree
 
     return {"tree": tree, "regions": regions}
+
+
+def _scores() -> dict[str, Callable[..., Any]]:
+    from kplm import score
+
+    return {"vcr": score.vcr, "vcr-leaderboard": score.vcr_leaderboard, "vqa": score.vqa_leaderboard}
 
 
 def _vision_commands() -> dict[str, Callable[..., Any]]:
@@ -208,6 +217,7 @@ def _predict_file(
     device: str = "cpu",
     knowledge: Knowledge = "on",
     graph: str | None = None,
+    boxes: str | None = None,
 ) -> None:
     """Answer every text of a file with a trained model and write JSON lines in the same order.
 
@@ -218,10 +228,11 @@ def _predict_file(
         device: cpu, cuda, ...
         knowledge: on, off, shuffled, or an ablation.
         graph: take the knowledge from this graph instead of the one the model was trained with; also written --data.graph.
+        boxes: where boxes come from of pictures without any: a file, detector, search or grid:3x3.
     """
     from kplm.predict import load, predict_file
 
-    predict_file(load(model, device, knowledge, graph), source, target)
+    predict_file(load(model, device, knowledge, graph, boxes), source, target)
     print(f"wrote {target}")
 
 
@@ -266,18 +277,21 @@ def _convert_kbert(source: str, target: str, labels: list[str] | None = None, gr
     print(f"wrote {convert_kbert(source, target, labels, graph)}")
 
 
-def _convert_vlbert(source: str, target: str, labels: list[str] | None = None) -> None:
+def _convert_vlbert(source: str, target: str, labels: list[str] | None = None, features: str | None = None) -> None:
     """Convert a checkpoint of the authors (*.model, and beside it config.json, vocab.txt, answers_vqa.txt) to a model folder.
 
     Args:
         source: the checkpoint, or a folder with one. config.json is the authors' yaml file as JSON; without it the number of
             attention heads is BERT's for this width.
-        target: folder to make; the backbone of an end-to-end checkpoint lies in it as backbone.safetensors.
+        target: folder to make; the network of an end-to-end checkpoint is part of the model, and lies beside it as
+            backbone.safetensors.
         labels: answers of a VQA checkpoint, in order; by default those of answers_vqa.txt.
+        features: where a checkpoint that reads stored features finds them when it predicts: a store, or a folder or zip archive
+            with a file a picture.
     """
     from kplm.authors import convert_vlbert
 
-    print(f"wrote {convert_vlbert(source, target, labels)}")
+    print(f"wrote {convert_vlbert(source, target, labels, features)}")
 
 
 CONVERT: dict[str, Callable[..., Any]] = {

@@ -40,6 +40,7 @@ FIELDS: dict[str, Field] = {
     "entity_vectors": Field("EW", torch.float32, 0.0, "frozen entity vectors of the slots"),
     "mark_positions": Field("M", torch.int64, -1, "token position of each marker that opens a marked span"),
     "label": Field("", torch.int64, IGNORE, "class index"),
+    "group": Field("", torch.int64, -1, "number of the question that the row is one choice for"),
     "labels": Field("C", torch.float32, 0.0, "1 for every class that applies"),
     "word_positions": Field(
         "S", torch.int64, -1, "first token of each word that is tagged; -1 where truncation cut it away"
@@ -57,6 +58,7 @@ FIELDS: dict[str, Field] = {
     ),
     "region_boxes": Field("RX", torch.float32, 0.0, "x1, y1, x2, y2 as parts of the picture's width and height"),
     "region_features": Field("RV", torch.float32, 0.0, "stored features of the regions"),
+    "mean_region": Field("", torch.int64, 0, "1 where the first region's feature is the mean of the others'"),
     "picture": Field(
         "QYX", torch.float32, 0.0, "pixels as the region features want them, for those that are computed in training"
     ),
@@ -67,6 +69,8 @@ FIELDS: dict[str, Field] = {
         "RK", torch.float32, 0.0, "soft classes of the regions that are asked for; 0 for all others"
     ),
     "region_targets": Field("R", torch.float32, IGNORE, "1 for the regions a text means, 0 for the others"),
+    "region_masks": Field("RYX", torch.float32, 1.0, "1 where a place in the box of a region belongs to what is meant"),
+    "region_kinds": Field("R", torch.int64, IGNORE, "class number of what a region shows, where that is known"),
     "sentence_image": Field("", torch.int64, IGNORE, "1 when text and picture belong together, 0 when not"),
     "epoch": Field("", torch.int64, 0, "how often the row was given out before; with it maskers draw anew each time"),
     "row": Field("", torch.int64, -1, "index of the example in its file, so that predictions keep their order"),

@@ -1,4 +1,4 @@
-"""A model folder: config.json, model.safetensors, tokenizer.json and a model card."""
+"""A model on disk: a folder of config.json, model.safetensors, tokenizer.json and a model card; or a checkpoint."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from kplm import __version__
 from kplm.errors import CheckpointError
@@ -38,6 +39,49 @@ def read_config(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise CheckpointError(f"{path} is no valid JSON: {error}.") from error
     return found
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What the checkpoint of a training run says of its model, and all its weights.
+
+    Raises:
+        CheckpointError: the file is damaged, or of another program.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds on a broken archive
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
+    if "kplm" not in found or "state_dict" not in found:
+        raise CheckpointError(f"{path} is no checkpoint of a kplm training run.")
+    return found["kplm"], found["state_dict"]
+
+
+def load_whole(model: nn.Module, state: dict[str, Tensor], wanted: set[str], where: Path) -> None:
+    """Load weights of which none may be missing, too many or of another shape.
+
+    Args:
+        model: where to.
+        state: the weights.
+        wanted: the names that must be there; the model may have more.
+        where: the file or folder they come from.
+
+    Raises:
+        CheckpointError: they do not fit.
+    """
+    missing, unexpected = sorted(wanted - set(state)), sorted(set(state) - wanted)
+    if missing or unexpected:
+        raise CheckpointError(
+            f"{where} does not fit its own config: {len(missing)} keys are missing {missing[:5]}, {len(unexpected)} are not "
+            f"expected {unexpected[:5]}. Was config.json edited, or the file cut short?"
+        )
+    expected = model.state_dict()
+    for name, value in state.items():
+        if value.shape != expected[name].shape:
+            raise CheckpointError(
+                f"{where} does not fit its own config: {name} has the shape {list(value.shape)}, the config asks for "
+                f"{list(expected[name].shape)}. Was config.json edited, or another file copied here?"
+            )
+    model.load_state_dict(state, strict=False)
 
 
 def write_folder(directory: Path, spec: dict[str, Any], state: dict[str, Tensor]) -> Path:

@@ -35,6 +35,7 @@ class Predictor:
 
     def __init__(self, model: Finetune, text: TextEncoder, task: str) -> None:
         self.model, self.text, self.task = model.eval(), text, task
+        self.text.suit(model.encoder.pictures)
         if task == "tags":
             self.text.targets = TagTargets([])
 
@@ -46,6 +47,7 @@ class Predictor:
         *,
         image: str | None = None,
         question: str | None = None,
+        boxes: Sequence[Sequence[float]] | None = None,
     ) -> list[dict[str, Any]]:
         """Answer each input, in input order.
 
@@ -55,6 +57,7 @@ class Predictor:
             batch_tokens: most positions computed at once.
             image: a PNG or JPEG file; with ``question`` it is an input behind the others.
             question: asked about it.
+            boxes: what to look at in it, each x1, y1, x2, y2 in pixels; beside the whole picture, which is always seen.
 
         Returns: one dict an input, with the text and what the head decodes: ``label`` and ``scores``, ``labels``, or ``tags``.
 
@@ -63,7 +66,10 @@ class Predictor:
         """
         if image is not None and question is None:
             raise DataError(f"what should be told about {image}? Give a question beside the image.")
-        asked = [] if question is None else [{"image": image, "question": question}]
+        if boxes is not None and image is None:
+            raise DataError("boxes of which picture? Give an image and a question beside the boxes.")
+        given = None if boxes is None else [list(map(float, box)) for box in boxes]
+        asked = [] if question is None else [{"image": image, "question": question, "boxes": given}]
         examples = unlabelled([_example(i, one) for i, one in enumerate([*inputs, *asked])])
         if not examples:
             return []
@@ -82,14 +88,18 @@ class Predictor:
         """Refuse pictures that the model would not look at."""
         shown = next((one for one in examples if one.picture is not None), None)
         if shown is not None and not any(isinstance(one, Regions) for one in self.text.annotators):
-            kind = type(self.model.encoder).__name__
-            raise DataError(
-                f"{shown.where or 'input'}: this {kind} was trained without pictures. Leave out 'image', or load a model that reads them."
-            )
+            kind, able = type(self.model.encoder).__name__, "regions" in self.model.encoder.reads
+            told = "comes without the features of pictures" if able else "was trained without pictures"
+            fix = "convert it with --features" if able else "load a model that reads them"
+            raise DataError(f"{shown.where or 'input'}: this {kind} {told}. Leave out 'image', or {fix}.")
 
 
 def load(
-    path: str | Path, device: str = "cpu", knowledge: Knowledge = "on", graph: str | Path | None = None
+    path: str | Path,
+    device: str = "cpu",
+    knowledge: Knowledge = "on",
+    graph: str | Path | None = None,
+    boxes: str | None = None,
 ) -> Predictor:
     """A model ready to answer, from a saved folder or a Lightning checkpoint.
 
@@ -98,18 +108,31 @@ def load(
         device: where it runs.
         knowledge: 'on', 'off', 'shuffled', or an ablation.
         graph: take the knowledge from this graph instead of the one the model was trained with.
+        boxes: where boxes come from of pictures without any, for a model that looks at pixels: a file, 'detector', 'search'
+            or 'grid:3x3', see :class:`kplm.data.looks.Pixels`.
 
     Raises:
         CheckpointError: there is no fine-tuned kplm model.
         KplmError: the model has no knowledge source that reads a graph, or none that knows the setting.
         KgError: there is no such graph.
+        VisionError: there is no such source of boxes.
     """
     model, description = load_finetuned(path)
     text = TextEncoder.from_description(description)
     text.switch(knowledge)
     if graph is not None:
         text.swap_graph(str(graph))
+    if boxes is not None:
+        _find_boxes(text, boxes)
     return Predictor(model.to(device), text, description["task"])
+
+
+def _find_boxes(text: TextEncoder, boxes: str) -> None:
+    readers = [one for one in text.annotators if isinstance(one, Regions)]
+    if not readers:
+        raise KplmError(f"this model reads no pictures, so there is no use for boxes='{boxes}'.")
+    for reader in readers:
+        reader.looks = reader.looks.with_boxes(boxes)
 
 
 def _example(row: int, one: str | Mapping[str, Any] | Example) -> Example:

@@ -18,13 +18,15 @@ import yaml
 from kg import EntityTable
 from kg.recipe import Recipe
 from kplm.cli import main
+from kplm.hub import save_pretrained, vlbert
 from tests.data import pictures
+from vision.regions import Small
 from vision.scenes import CLASSES, write_scenes
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "lightning_configs").rglob("*.yaml"))
 RUNS = [path for path in FILES if {"model", "data"} <= (yaml.safe_load(path.read_text()) or {}).keys()]
-KBERT = ROOT / "lightning_configs" / "kbert"
+KBERT, VLBERT = ROOT / "lightning_configs" / "kbert", ROOT / "lightning_configs" / "vlbert"
 CONTROLLED = [
     path for path in FILES if path.parent == KBERT and (ROOT / "lightning_configs" / "bert" / path.name).is_file()
 ]
@@ -140,6 +142,7 @@ def places(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> dict[st
         "name": "resnet18",
         "short": 32,
         "long": 32,
+        "side": 32,
         "workers": 0,
         "least_count": 1,
     }
@@ -223,6 +226,17 @@ def test_the_reading_of_the_authors_lies_over_a_config_of_kbert(
     takes_a_step([base, written(over, tmp_path / "over.yaml")], capfd)
 
 
+def test_a_pretrained_start_lies_over_a_config_of_vlbert(
+    places: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    looks = Small(width=24, channels=16, side=places["side"])
+    save_pretrained(vlbert(places["pretrained"], features=looks, geometry_width=16), tmp_path / "start")
+    base = runnable(VLBERT / "scenes_vqa.yaml", places, {}, tmp_path)
+    over = replaced(yaml.safe_load((VLBERT / "pretrained.yaml").read_text()), {"pretrained": str(tmp_path / "start")})
+    takes_a_step([base, written(over, tmp_path / "over.yaml")], capfd)
+
+
 @pytest.mark.parametrize("path", CONTROLLED, ids=[path.name for path in CONTROLLED])
 def test_a_config_of_kbert_is_that_of_bert_with_a_graph(path: Path) -> None:
     grown, plain = (yaml.safe_load((KBERT.parent / system / path.name).read_text()) for system in ("kbert", "bert"))
@@ -240,7 +254,7 @@ def test_a_config_begins_with_what_it_is_and_a_command_that_runs_it(path: Path) 
     assert commands or any("make demo" in line for line in top), "no command that names this file"
     for command in commands:
         words = shlex.split(command)
-        assert words[0] in ("fit", "test", "compare", "kg")
+        assert words[0] in ("fit", "test", "predict", "compare", "kg")
         assert all((ROOT / word).exists() for word in words if word.startswith("lightning_configs/"))
 
 

@@ -16,7 +16,7 @@ BASE = {"config", "errors", "fields", "knowledge", "spec", "locate", "folder"}
 MODEL_SIDE = BASE | {"nn", "models", "objectives", "heads"}
 DATA_SIDE = BASE | {"text", "masking"}
 EVERYTHING = MODEL_SIDE | DATA_SIDE | {"convert", "data", "training", "hub", "authors", "predict"}
-EVERYTHING |= {"command_line", "compare", "inspect", "cli", "demo"}
+EVERYTHING |= {"command_line", "compare", "inspect", "score", "cli", "demo"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     "nn": BASE,
@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "predict": MODEL_SIDE | DATA_SIDE | {"convert", "training", "hub", "data"},
     "command_line": MODEL_SIDE | {"training"},
     "inspect": MODEL_SIDE | DATA_SIDE | {"data", "hub", "predict"},
+    "score": DATA_SIDE | {"data"},
     "compare": EVERYTHING - {"demo"},
     "cli": EVERYTHING - {"demo"},
     "demo": EVERYTHING,

@@ -19,6 +19,7 @@ GROUPS = {
     "vision": set(cli._vision_commands()),
     "convert": set(cli.CONVERT),
     "inspect": set(cli._inspections()),
+    "score": set(cli._scores()),
 }
 COMMANDS = {*cli.LIGHTNING, "prepare", "compare", "export", *GROUPS}
 

@@ -28,11 +28,12 @@ class Summary:
     """What a block holds.
 
     Attributes:
-        pictures: id, number of regions, width and height of each picture.
+        pictures: id, number of regions, width and height of each picture, and whether the feature of its first region is the
+            mean of the others.
         bad: id of each picture that could not be read, and why.
     """
 
-    pictures: list[tuple[str, int, int, int]]
+    pictures: list[tuple[str, int, int, int, bool]]
     bad: list[tuple[str, str]]
 
 
@@ -68,7 +69,7 @@ def write_block(
     arrays["features"] = _joined([one.features for one in regions], width, dtype, "features")
     if any(one.classes is not None for one in regions):
         arrays["classes"] = _classes(regions, dtype)
-    summary = Summary([(name, len(one), *one.size) for name, one in pictures], list(bad))
+    summary = Summary([(name, len(one), *one.size, one.mean) for name, one in pictures], list(bad))
     path = block_path(folder, number)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path.with_suffix(".json"), vars(summary))
@@ -82,9 +83,8 @@ def read_summary(folder: Path, number: int) -> Summary:
     path = block_path(folder, number).with_suffix(".json")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Summary(
-            [(row[0], *row[1:]) for row in content["pictures"]], [(row[0], row[1]) for row in content["bad"]]
-        )
+        pictures = [(*row, False)[:5] for row in content["pictures"]]  # older stores do not say what is a mean
+        return Summary(pictures, [(row[0], row[1]) for row in content["bad"]])
     except (OSError, ValueError, KeyError) as error:
         raise VisionError(f"{path} is damaged: {error}. Remove {path.with_suffix('.*')} and go on.") from error
 
@@ -103,7 +103,8 @@ def finish(folder: Path, blocks: int, meta: Mapping[str, Any]) -> dict[str, Any]
         "firsts": np.concatenate(
             [np.zeros(0, np.int64), *(np.cumsum(row, dtype=np.int64) - row for row in counts if row)]
         ),
-        "sizes": np.array([row[2:] for one in summaries for row in one.pictures], np.int64).reshape(-1, 2),
+        "sizes": np.array([row[2:4] for one in summaries for row in one.pictures], np.int64).reshape(-1, 2),
+        "means": np.array([row[4] for one in summaries for row in one.pictures], np.uint8),
     }
     with as_vision_error():
         index |= IdIndex.build(row[0] for summary in summaries for row in summary.pictures)

@@ -38,6 +38,7 @@ class Regions:
         classes: ``[R, K]`` float, how likely each class is, or None.
         size: width and height of the picture in pixels; zeros where they are not known.
         whole: ``[V]`` float, the feature of the whole picture, where a file has one.
+        mean: the first region is the whole picture, and its feature is the mean of the others.
     """
 
     boxes: np.ndarray
@@ -45,6 +46,7 @@ class Regions:
     classes: np.ndarray | None
     size: tuple[int, int]
     whole: np.ndarray | None = None
+    mean: bool = False
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -61,7 +63,8 @@ class Regions:
         if classes is not None:
             classes = np.concatenate([np.zeros_like(classes, shape=(1, classes.shape[1])), classes])
         boxes = np.concatenate([whole_box(self.size)[None], self.boxes])
-        return replace(self, boxes=boxes, features=features, classes=classes, whole=None)
+        mean = self.whole is None
+        return replace(self, boxes=boxes, features=features, classes=classes, whole=None, mean=mean)
 
 
 def whole_box(size: Sequence[int]) -> np.ndarray:

@@ -43,6 +43,8 @@ CAFFE = Normalisation((102.9801, 115.9465, 122.7717), (1.0, 1.0, 1.0), 255.0, bg
 """What VL-BERT's and the bottom-up-attention weights expect."""
 CENTRED = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """From -1 to 1, for networks trained from scratch."""
+COLOURS = {"imagenet": IMAGENET, "caffe": CAFFE, "centred": CENTRED}
+"""By the names that settings have."""
 
 
 def opened(address: str | Path) -> Image:
@@ -98,6 +100,13 @@ def resized(image: Image, short: int, long: int) -> Image:
 def squared(image: Image, side: int) -> Image:
     """The picture pressed into a square of ``side`` pixels; bilinear."""
     return image if image.size == (side, side) else image.resize((side, side), _bilinear())
+
+
+def mirrored(image: Image) -> Image:
+    """The picture with left and right exchanged."""
+    from PIL import ImageOps
+
+    return ImageOps.mirror(image)
 
 
 def _bilinear() -> int:

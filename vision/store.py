@@ -61,6 +61,7 @@ class RegionStore:
         self._index = IdIndex(arrays)
         self._blocks, self._firsts, self._counts = arrays["blocks"], arrays["firsts"], arrays["counts"]
         self._sizes = arrays["sizes"]
+        self._means = arrays.get("means", np.zeros(len(self._sizes), np.uint8))
         self._mapped = lru_cache(MAPPED)(self._map)
 
     @classmethod
@@ -150,7 +151,8 @@ class RegionStore:
         arrays, span = self._block(row)
         size = int(self._sizes[row, 0]), int(self._sizes[row, 1])
         classes = arrays["classes"][span] if "classes" in arrays else None
-        return Regions(arrays["boxes"][span], arrays["features"][span], classes, size)
+        mean = bool(self._means[row])
+        return Regions(arrays["boxes"][span], arrays["features"][span], classes, size, mean=mean)
 
     def batch(self, ids: Sequence[str], most: int | None = None) -> Batch:
         """The regions of several pictures as float32.

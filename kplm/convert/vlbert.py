@@ -16,7 +16,7 @@ from kplm.convert import vlbert_files as files
 from kplm.convert.bert import sizes_from
 from kplm.convert.keys import KeyTable, State
 from kplm.errors import CheckpointError
-from kplm.heads import Answer, Choose, Classify, Head
+from kplm.heads import Answer, Choose, GroundedChoice, Head, MultipleChoice
 from kplm.models import VlBert
 from kplm.objectives import MaskedRegions, MaskedWords, SentenceImage, Term, Weighted
 
@@ -53,6 +53,8 @@ BODY = """
     vlbert.relationsip_head.caption_image_relationship          objective.terms.sentence_image.output
     final_mlp.0.dense                                           head.transform.dense
     final_mlp.0.LayerNorm                                       head.transform.norm
+    cnn_loss_reg.0.dense                                        head.objects.transform.dense
+    cnn_loss_reg.2                                              head.objects.output
 """
 SCALES = {
     "norm": """
@@ -67,8 +69,8 @@ SCALES = {
 EXTRACTOR = "image_feature_extractor."
 BACKBONE = {f"{EXTRACTOR}backbone.": "", f"{EXTRACTOR}roi_head_feature_extractor.": "layer4."}
 """A backbone's names in end-to-end checkpoints, and in torchvision's ResNets."""
-LEFT_OUT = (f"{EXTRACTOR}head", f"{EXTRACTOR}regularizing_predictor", "cnn_loss_reg")
-"""A second copy of the backbone's last stage; classifiers of objects that helped to train a task."""
+LEFT_OUT = (f"{EXTRACTOR}head", f"{EXTRACTOR}regularizing_predictor")
+"""A second copy of the backbone's last stage; a classifier of objects on it that helped to train a task."""
 TERMS: dict[str, type[Term]] = {
     "vlbert.mlm_head.predictions.bias": MaskedWords,
     "vlbert.mvrc_head.region_cls_pred.bias": MaskedRegions,
@@ -77,7 +79,8 @@ TERMS: dict[str, type[Term]] = {
 """A tensor of each pretraining head, and its term."""
 WORDS, TIED = "vlbert.word_embeddings.weight", "vlbert.mlm_head.predictions.decoder.weight"
 POSITIONS, PROJECTION = "vlbert.position_embeddings.weight", f"{EXTRACTOR}obj_downsample.1.weight"
-HEAD, HEAD_NORM, CHOICE = "final_mlp.2.weight", "final_mlp.0.LayerNorm.weight", "final_mlp.1.weight"
+HEAD, HEAD_NORM = "final_mlp.2.weight", "final_mlp.0.LayerNorm.weight"
+CHOICE, OBJECTS = "final_mlp.1.weight", "cnn_loss_reg.2.weight"
 RIGHT_WRONG = ("right", "wrong")
 """The classes of a choice in VCR."""
 CLASSES = "vlbert.mvrc_head.region_cls_pred.weight"
@@ -124,7 +127,7 @@ def read(source: str | Path, names: Sequence[str] | None = None) -> Converted:
     head = _head(encoder, state, names or files.answers(path.parent))
     objective = _objective(encoder, state)
     model, optional = joined(encoder, head, objective), _optional(state)
-    own = _table(config, head).to_ours(_two_classes(state, head), model.state_dict(), optional)
+    own = _table(config, head).to_ours(state, model.state_dict(), optional)
     model.load_state_dict(own, strict=False)
     if "encoder.pooler.dense.weight" not in own:
         encoder.pooler = None
@@ -217,7 +220,8 @@ def _kept(encoder: VlBert, part: Any, *names: Sequence[str]) -> Any:
 
 def _head(encoder: VlBert, state: Mapping[str, Tensor], names: Sequence[str] | None) -> Head | None:
     if len(state.get(CHOICE, ())) == 1:
-        return _kept(encoder, Classify(), RIGHT_WRONG)
+        choice = GroundedChoice(len(state[OBJECTS])) if OBJECTS in state else MultipleChoice()
+        return _kept(encoder, choice, RIGHT_WRONG)
     if HEAD not in state:
         return None
     if HEAD_NORM not in state:
@@ -241,16 +245,8 @@ def _optional(state: Mapping[str, Tensor]) -> tuple[str, ...]:
     return ("encoder.pooler", *masks, *(BARE if bare else ()))
 
 
-def _two_classes(state: State, head: Head | None) -> State:
-    """VCR's one logit as the two of a softmax, the second always 0, which is the same probability."""
-    if not isinstance(head, Classify):
-        return state
-    one = {key: tensor for key, tensor in state.items() if key.startswith("final_mlp.1.")}
-    return state | {key: torch.cat([tensor, torch.zeros_like(tensor)]) for key, tensor in one.items()}
-
-
 def _table(config: VlBertConfig, head: Head | None) -> KeyTable:
-    last = "final_mlp.1 head.output" if isinstance(head, Classify) else "final_mlp.2 head.output"
+    last = "final_mlp.1 head.output" if isinstance(head, MultipleChoice) else "final_mlp.2 head.output"
     return KeyTable(BODY + SCALES[config.visual_scale] + last, dropped=LEFT_OUT, i=range(config.layers))
 
 

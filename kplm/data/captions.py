@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,18 +15,22 @@ from kplm.data.collate import Collator
 from kplm.data.encode import Row, TextEncoder
 from kplm.data.example import Example
 from kplm.data.loading import LengthBatched
+from kplm.data.mirror import Mirror
 from kplm.data.pretraining import ALWAYS, Masking, masked
 from kplm.data.sources import Captions, PlainText, Source
-from kplm.errors import DataError
-from kplm.fields import IGNORE
+from kplm.errors import DataError, KplmError
+from kplm.fields import FIELDS, IGNORE
 from kplm.knowledge import Knowledge
 from kplm.locate import locate
 from kplm.masking import Masker
 from kplm.masking.shares import check_shares
 from kplm.text import Tokenizer
+from kplm.text.truncate import shortened
 
 log = logging.getLogger(__name__)
 MATCH, NO_MATCH = 1, 0
+LEAST = 8
+"""Tokens and regions that a row needs to say anything."""
 
 
 class CaptionRows(Dataset[Row]):
@@ -37,11 +41,23 @@ class CaptionRows(Dataset[Row]):
         text: the encoder.
         mismatched: share of captions that get another's picture; None: the rows do not say what belongs together.
         seed: of these draws.
+        mirror: mirrors a share of the pictures, for training.
+        together: tokens and regions of a row at most; None: any number.
     """
 
-    def __init__(self, rows: Sequence[Row], text: TextEncoder, mismatched: float | None, seed: int) -> None:
-        self.rows, self.text, self.mismatched, self.seed = rows, text, mismatched, seed
-        self.lengths = np.array([text.length(row) for row in rows], np.int64)
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        text: TextEncoder,
+        mismatched: float | None,
+        seed: int,
+        mirror: Mirror | None = None,
+        together: int | None = None,
+    ) -> None:
+        self.rows, self.text, self.mismatched, self.seed, self.mirror = rows, text, mismatched, seed, mirror
+        self.together = together
+        lengths = np.array([text.length(row) for row in rows], np.int64)
+        self.lengths = lengths if together is None else np.minimum(lengths, together)
         self.pictures = [i for i, row in enumerate(rows) if row[ABOUT][0] is not None]
 
     @property
@@ -57,7 +73,8 @@ class CaptionRows(Dataset[Row]):
         row = {**self.rows[number], "row": number, "epoch": epoch}
         if self.mismatched is not None:
             row |= self._paired(number, epoch)
-        return self.text.fetch(row)
+        whole = self.text.fetch(row if self.mirror is None else self.mirror(row, number, epoch))
+        return whole if self.together is None else _shortened(whole, self.together)
 
     def _paired(self, number: int, epoch: int) -> dict[str, Any]:
         own = self.rows[number][ABOUT]
@@ -68,6 +85,17 @@ class CaptionRows(Dataset[Row]):
         if draw.random() >= (self.mismatched or 0) or other[0] == own[0]:
             return {"sentence_image": MATCH}
         return {"sentence_image": NO_MATCH, ABOUT: other}
+
+
+def _shortened(row: Row, room: int) -> Row:
+    """The longer of text and picture loses its last elements; the text keeps its last [SEP]."""
+    length, count = shortened(len(row["input_ids"]), len(row["regions"]), room)
+    kept = {"L": np.r_[: length - 1, len(row["input_ids"]) - 1], "R": slice(count)}
+    axes = {name: FIELDS[name].shape[:1] for name in row}
+    found = {name: value[kept[axes[name]]] if axes[name] in kept else value for name, value in row.items()}
+    found["position_ids"] = row["position_ids"][:length]
+    found["token_regions"] = np.where(found["token_regions"] < count, found["token_regions"], 0)
+    return found
 
 
 class CaptionData(LengthBatched):
@@ -86,6 +114,8 @@ class CaptionData(LengthBatched):
             published: every caption keeps its own, and nothing says so.
         knowledge: 'on', 'off' (no pictures) or 'shuffled' (every caption with the wrong one).
         max_length: longest text in tokens.
+        together: tokens and regions of a row at most, 64 as published; the longer of the two is cut, its last elements first.
+            None: any number.
         batch_tokens: most positions in a batch, regions and padding included.
         batch_rows: most rows in a batch.
         workers: processes that open pictures, mask and collate; 0 does it in the training process.
@@ -105,6 +135,7 @@ class CaptionData(LengthBatched):
         mismatched: float | None = None,
         knowledge: Knowledge = "on",
         max_length: int = 64,
+        together: int | None = None,
         batch_tokens: int = 4096,
         batch_rows: int = 64,
         workers: int = 0,
@@ -114,7 +145,11 @@ class CaptionData(LengthBatched):
         super().__init__(files, batch_tokens, batch_rows, workers, seed)
         check_shares(mismatched=mismatched or 0)
         self.source, self.texts = source or Captions(), texts
-        self.maskers, self.mismatched = maskers or [], mismatched
+        self.maskers, self.mismatched, self.together = maskers or [], mismatched, together
+        if together is not None and together < LEAST:
+            raise KplmError(
+                f"together={together} leaves no room for a word and a region. Give {LEAST} or more; published is 64."
+            )
         self.text = TextEncoder(Tokenizer.from_file(locate(tokenizer)), [regions], max_length=max_length)
         self.text.switch(knowledge)
         for masker in self.maskers:
@@ -150,7 +185,13 @@ class CaptionData(LengthBatched):
             raise DataError(f"{path} holds no caption.")
         texts = self._texts() if name == "train" and self.texts else []
         log.info(f"{name}: {len(examples):,} captions from {path}, {len(texts):,} texts")
-        return CaptionRows(self.text([*examples, *texts]), self.text, self.mismatched, self.seed)
+        mirror = Mirror.of(examples, self.text, self.seed) if name == "train" else None
+        rows = self.text([*examples, *texts])
+        return CaptionRows(rows, self.text, self.mismatched, self.seed, mirror, self.together)
+
+    def suit(self, expects: Mapping[str, Any]) -> None:
+        """See :meth:`LengthBatched.suit`."""
+        self.text.suit(expects)
 
     def describe(self) -> dict[str, Any]:
         """How texts and pictures become batches, so that a task can go on in the same way."""

@@ -112,6 +112,23 @@ class TextEncoder:
         for annotator in readers:
             annotator.swap_graph(graph)
 
+    def suit(self, expects: Mapping[str, Any]) -> None:
+        """Prepare pictures as the encoder expects them.
+
+        Args:
+            expects: see :attr:`kplm.models.BaseEncoder.pictures`.
+
+        Raises:
+            KplmError: they were to be prepared in another way.
+        """
+        for annotator in self.annotators:
+            annotator.suit(expects)
+
+    @property
+    def flip(self) -> float:
+        """Share of training rows that are mirrored."""
+        return max((annotator.flip for annotator in self.annotators), default=0.0)
+
     @property
     def sizes(self) -> dict[str, int]:
         """Sizes of the encoder that these rows need, under the names of its config; positions apart."""

@@ -44,8 +44,14 @@ class Picture:
     """Gold boxes that the text means, for tasks that ask for a region."""
     labels: tuple[str, ...] | None = None
     """What is in each box, where that is known."""
+    kinds: tuple[int, ...] | None = None
+    """Number of the class of what is in each box, where that is known; 0 is background."""
+    outlines: str | None = None
+    """JSON file with the polygons around what is in each box, see :mod:`kplm.data.looks.objects`; read with the picture."""
     features: str | None = None
     """Path of its stored features, where they have a file of their own."""
+    mirrored: bool = False
+    """Left and right are to be exchanged when it is opened; boxes are those of the picture as it is."""
     folder: str = field(default="", compare=False)
     """Folder of the data file that names the picture."""
 

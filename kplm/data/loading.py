@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import pytorch_lightning as pl
@@ -16,11 +16,11 @@ from kplm.data.batches import Drawn, LengthBatches, OwnShare
 from kplm.errors import DataError, KplmError
 from kplm.text.tokens import Ints
 
-Collate = Callable[[Sequence[dict[str, Any]]], dict[str, Tensor]]
+Collate = Callable[[Sequence[Any]], dict[str, Tensor]]
 
 
 class Rows(Protocol):
-    """Rows of fields that can be fetched in any order; a training row is asked for with its epoch."""
+    """Rows of fields, or what the collator takes for a row, that can be fetched in any order; in training with the epoch."""
 
     @property
     def lengths(self) -> Ints:
@@ -32,7 +32,7 @@ class Rows(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int | tuple[int, int]) -> dict[str, Any]: ...
+    def __getitem__(self, index: int | tuple[int, int]) -> Any: ...
 
 
 class LengthBatched(pl.LightningDataModule, ABC):
@@ -70,6 +70,16 @@ class LengthBatched(pl.LightningDataModule, ABC):
     @abstractmethod
     def sizes(self) -> dict[str, int]:
         """Sizes of the encoder that these batches need, under the names of its config."""
+
+    def suit(self, expects: Mapping[str, Any]) -> None:
+        """Prepare pictures as the encoder expects them; nothing to do for texts alone.
+
+        Args:
+            expects: see :attr:`kplm.models.BaseEncoder.pictures`.
+
+        Raises:
+            KplmError: they were to be prepared in another way.
+        """
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

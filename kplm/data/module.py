@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +15,19 @@ from kplm.data.annotate import Annotator
 from kplm.data.collate import Collator
 from kplm.data.encode import Row, TextEncoder, Truncation, answered, unlabelled
 from kplm.data.example import Example
-from kplm.data.loading import LengthBatched
+from kplm.data.loading import Collate, LengthBatched
+from kplm.data.mirror import Mirror
+from kplm.data.questions import QuestionCollator, Questions
 from kplm.data.sources import JsonLines, PlainText, Source
-from kplm.data.targets import AnswerTargets, ClassTargets, RegionTargets, SetTargets, TagTargets, Targets
+from kplm.data.targets import (
+    AnswerTargets,
+    ChoiceTargets,
+    ClassTargets,
+    RegionTargets,
+    SetTargets,
+    TagTargets,
+    Targets,
+)
 from kplm.errors import DataError
 from kplm.knowledge import Knowledge
 from kplm.locate import locate
@@ -25,13 +35,14 @@ from kplm.text import Tokenizer
 from kplm.text.tokenizer import Specials
 
 log = logging.getLogger(__name__)
-Task = Literal["class", "set", "tags", "answers", "regions"]
+Task = Literal["class", "set", "tags", "answers", "regions", "choices"]
 TARGETS: dict[str, type[Targets]] = {
     "class": ClassTargets,
     "set": SetTargets,
     "tags": TagTargets,
     "answers": AnswerTargets,
     "regions": RegionTargets,
+    "choices": ChoiceTargets,
 }
 
 
@@ -41,10 +52,11 @@ class EncodedRows(Dataset[Row]):
     Args:
         rows: what the encoder made.
         text: the encoder.
+        mirror: mirrors a share of them, for training.
     """
 
-    def __init__(self, rows: Sequence[Row], text: TextEncoder) -> None:
-        self.rows, self.fetch = rows, text.fetch
+    def __init__(self, rows: Sequence[Row], text: TextEncoder, mirror: Mirror | None = None) -> None:
+        self.rows, self.fetch, self.mirror = rows, text.fetch, mirror
         self.lengths = np.array([text.length(row) for row in rows], np.int64)
 
     @property
@@ -56,7 +68,9 @@ class EncodedRows(Dataset[Row]):
         return len(self.rows)
 
     def __getitem__(self, index: int | tuple[int, int]) -> Row:
-        return self.fetch(self.rows[index[0] if isinstance(index, tuple) else index])
+        number, epoch = index if isinstance(index, tuple) else (index, 0)
+        row = self.rows[number]
+        return self.fetch(row if self.mirror is None else self.mirror(row, number, epoch))
 
 
 class TextData(LengthBatched):
@@ -66,11 +80,12 @@ class TextData(LengthBatched):
         source: how ``train``, ``val`` and ``test`` are written.
         tokenizer: folder, file or name whose tokenizer.json or vocab.txt is used; the same as the encoder's.
         task: 'class' (one class an example), 'set' (any number), 'tags' (one tag a word), 'answers' (answers to a question,
-            each with a score) or 'regions' (regions of the picture).
+            each with a score), 'regions' (regions of the picture) or 'choices' (one class a choice, several rows a question).
         train: training file.
         val: validation file.
         test: test file.
         predict: texts to predict: kplm's JSON lines, or one text a line in a .txt file.
+        predict_source: how ``predict`` is written, where it is neither; such as the ``source`` of a test set.
         labels: class names, or a file with one name a line; by default the sorted names of the training file.
         least_count: classes that fewer training examples carry are left out of these names; for answers.
         annotators: knowledge sources.
@@ -81,7 +96,7 @@ class TextData(LengthBatched):
         specials: special tokens of a single text: 'both', only 'cls', or 'none'.
         truncation: 'window' keeps marked spans and whole branches; 'plain' cuts off what is behind max_length.
         batch_tokens: most positions in a batch, padding included.
-        batch_rows: most rows in a batch.
+        batch_rows: most rows in a batch; for 'choices' most questions, whose rows stay together.
         workers: processes that collate; 0 collates in the training process.
         seed: fixes the order of the training rows, independent of every other seed.
     """
@@ -95,6 +110,7 @@ class TextData(LengthBatched):
         val: str | None = None,
         test: str | None = None,
         predict: str | None = None,
+        predict_source: Source | None = None,
         labels: str | list[str] | None = None,
         least_count: int = 1,
         annotators: list[Annotator] | None = None,
@@ -111,7 +127,7 @@ class TextData(LengthBatched):
     ) -> None:
         files = {"train": train, "val": val, "test": test, "predict": predict}
         super().__init__(files, batch_tokens, batch_rows, workers, seed)
-        self.source, self.task = source, task
+        self.source, self.predict_source, self.task = source, predict_source, task
         self.labels, self.least_count, self.knowledge = labels, least_count, knowledge
         rust = Tokenizer.from_file(locate(tokenizer))
         how: dict[str, Any] = {"specials": specials, "truncation": truncation}
@@ -148,7 +164,7 @@ class TextData(LengthBatched):
             raise DataError(f"data.{stage} names no file; give one, for example --data.init_args.{stage} FILE.")
         source = self.source
         if stage == "predict":
-            source = PlainText() if path.endswith(".txt") else JsonLines()
+            source = self.predict_source or (PlainText() if path.endswith(".txt") else JsonLines())
         found = list(source.read(path))
         if not found:
             raise DataError(f"{path} holds no example.")
@@ -159,18 +175,30 @@ class TextData(LengthBatched):
         examples = self.examples("predict")
         return [answered(examples[row], found[row]) for row in sorted(found)]
 
+    def pieces(self, names: Sequence[str]) -> list[list[int]]:
+        """The sub-words of class names, as rows of the word table."""
+        return [found.ids.tolist() for found in self.text.tokenizer.cut(list(names))]
+
+    def suit(self, expects: Mapping[str, Any]) -> None:
+        """See :meth:`LengthBatched.suit`."""
+        self.text.suit(expects)
+
     def describe(self) -> dict[str, Any]:
         """How texts become batches, for the checkpoint."""
         return {"task": self.task, **self.text.describe()}
 
     @property
-    def collator(self) -> Collator:
+    def collator(self) -> Collate:
         """What makes a batch of rows."""
-        return Collator([annotator.complete for annotator in self.text.annotators])
+        collate = Collator([annotator.complete for annotator in self.text.annotators])
+        return QuestionCollator(collate) if self.task == "choices" else collate
 
-    def read(self, name: str) -> EncodedRows:
+    def read(self, name: str) -> EncodedRows | Questions:
         """Read and encode one file."""
         examples = self.examples(name)
         log.info(f"{name}: {len(examples):,} examples from {self.files[name]}")
         self.text.targets = TARGETS[self.task]([] if name == "predict" else self.label_names)
-        return EncodedRows(self.text(unlabelled(examples) if name == "predict" else examples), self.text)
+        rows = self.text(unlabelled(examples) if name == "predict" else examples)
+        mirror = Mirror.of(examples, self.text, self.seed) if name == "train" else None
+        found = EncodedRows(rows, self.text, mirror)
+        return Questions(found, [row["group"] for row in rows]) if self.task == "choices" else found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from kplm.data.sources.vqa_answers import normalised
 from kplm.errors import LabelError, did_you_mean
 from kplm.fields import IGNORE
 from kplm.text import Tokens
+from kplm.text.sides import exchanged
 
 
 class Targets(ABC):
@@ -35,6 +38,10 @@ class Targets(ABC):
     @abstractmethod
     def gold(example: Example) -> Sequence[str]:
         """The class names one example carries."""
+
+    def mirrored(self, example: Example) -> Example:
+        """The example with the gold labels that it has when left and right change places; most labels are no such words."""
+        return example
 
     @abstractmethod
     def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
@@ -68,6 +75,31 @@ class ClassTargets(Targets):
     def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
         """``label``: the class number, or the ignore index."""
         return {"label": IGNORE if example.label is None else self.index(example.label, example.where)}
+
+
+class ChoiceTargets(ClassTargets):
+    """One class a choice; the choices of a question have one number."""
+
+    writes = frozenset({"label", "group"})
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(names)
+        self._groups: dict[str, int] = {}
+        self._next = count()
+
+    def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
+        """``label``, and ``group``: questions are numbered as they come; a row without a group is a question of its own.
+
+        Raises:
+            LabelError: the example carries a name that is no class, or a label but no group.
+        """
+        if example.label is not None and not example.group:
+            raise LabelError(
+                f"{example.where or 'example'}: the choice has no group, so nobody knows which choices it stands against. "
+                f"Name its question as 'group', or train with data.task: class."
+            )
+        number = self._groups.setdefault(example.group, next(self._next)) if example.group else next(self._next)
+        return super().encode(example, tokens) | {"group": number}
 
 
 class SetTargets(Targets):
@@ -124,6 +156,12 @@ class AnswerTargets(Targets):
     def gold(example: Example) -> Sequence[str]:
         """The answer that most people gave where it is known, else all that score."""
         return ClassTargets.gold(example) or [answer for answer, score in example.scores or () if score > 0]
+
+    def mirrored(self, example: Example) -> Example:
+        """Answers are words of the same language as the question."""
+        label = example.label and exchanged(example.label).text
+        scores = example.scores and tuple((exchanged(answer).text, score) for answer, score in example.scores)
+        return replace(example, label=label, scores=scores)
 
     def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
         """``labels [C]``: what each answer scores; a label without scores scores 1."""

@@ -5,8 +5,21 @@ from kplm.heads.base import Head
 from kplm.heads.choose import Choose
 from kplm.heads.classify import Classify
 from kplm.heads.entity_type import EntityType
+from kplm.heads.grounded_choice import GroundedChoice
+from kplm.heads.multiple_choice import MultipleChoice
 from kplm.heads.relation import Relation
 from kplm.heads.tag import Tag
 from kplm.heads.tag_injected import TagInjected
 
-__all__ = ["Answer", "Choose", "Classify", "EntityType", "Head", "Relation", "Tag", "TagInjected"]
+__all__ = [
+    "Answer",
+    "Choose",
+    "Classify",
+    "EntityType",
+    "GroundedChoice",
+    "Head",
+    "MultipleChoice",
+    "Relation",
+    "Tag",
+    "TagInjected",
+]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import MeanMetric, MetricCollection
 
 from kplm.fields import Batch
-from kplm.heads.base import PooledHead
+from kplm.heads.base import Pieces, PooledHead
 from kplm.models import BaseEncoder
 from kplm.nn.pooling import Pooling, SecondText
 from kplm.nn.transform import Transform
@@ -27,13 +28,18 @@ class Answer(PooledHead):
     Args:
         pool: state the answer is read from; by default that of the first token of the second text.
         dropout: probability before the linear map.
+        start: what the row of an answer in the linear map is when training begins: 'random', or the mean embedding of its
+            'words', as in the authors' code; their published settings name it CLASSIFIER_PRETRAINED.
     """
 
     reads = frozenset({"labels"})
     headline = "accuracy"
 
-    def __init__(self, pool: Pooling | None = None, dropout: float = 0.1) -> None:
+    def __init__(
+        self, pool: Pooling | None = None, dropout: float = 0.1, start: Literal["random", "words"] = "random"
+    ) -> None:
         super().__init__(pool or SecondText(), dropout)
+        self.start = start  # no part of init_args: a head that is saved has begun
 
     def build(self, encoder: BaseEncoder, names: Sequence[str]) -> None:
         """A transform, and a linear map to the answers; the pooler goes."""
@@ -43,6 +49,17 @@ class Answer(PooledHead):
         start = {name.removeprefix(START): own for name, own in encoder.beside.items() if name.startswith(START)}
         if start:
             self.transform.load_state_dict(start)
+
+    @torch.no_grad()
+    def begin(self, encoder: BaseEncoder, pieces: Pieces) -> None:
+        """Let each answer start from its words, if so chosen."""
+        if self.start == "random":
+            return
+        table, weight = encoder.embeddings.terms["input_ids"], self.output.weight
+        for row, ids in zip(weight, pieces(self.names)):
+            if ids:
+                row.copy_(table(torch.tensor([ids], device=weight.device))[0].mean(0))
+        self.start = "random"  # what is learnt stays when training goes on
 
     def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
         """Score each answer: ``[B, C]``."""

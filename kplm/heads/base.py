@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,8 @@ from kplm.errors import KplmError
 from kplm.fields import Batch
 from kplm.models import BaseEncoder
 from kplm.nn.pooling import First, Pooling
+
+Pieces = Callable[[Sequence[str]], list[list[int]]]
 
 
 class Head(nn.Module, ABC):
@@ -49,12 +51,20 @@ class Head(nn.Module, ABC):
             )
         self.names = tuple(names)
 
-    @abstractmethod
-    def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
-        """Encode and score: logits whose last axis is C, the classes."""
+    def begin(self, encoder: BaseEncoder, pieces: Pieces) -> None:
+        """Set weights before training begins, for heads that know better than chance; nothing by default.
+
+        Args:
+            encoder: the one under this head.
+            pieces: cuts class names into rows of the word table.
+        """
 
     @abstractmethod
-    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+    def forward(self, encoder: BaseEncoder, batch: Batch) -> Any:
+        """Encode and score: logits whose last axis is C, the classes; or a dataclass of logits that the other methods take."""
+
+    @abstractmethod
+    def loss(self, logits: Any, batch: Batch) -> Tensor:
         """A scalar; 0 with a gradient when the batch has no gold label."""
 
     @abstractmethod
@@ -62,11 +72,11 @@ class Head(nn.Module, ABC):
         """Fresh metrics; :meth:`score` says what they are updated with."""
 
     @abstractmethod
-    def score(self, metrics: MetricCollection, logits: Tensor, batch: Batch) -> None:
+    def score(self, metrics: MetricCollection, logits: Any, batch: Batch) -> None:
         """Update the metrics with a batch; examples without gold labels do not count."""
 
     @abstractmethod
-    def decode(self, logits: Tensor, batch: Batch) -> list[dict[str, Any]]:
+    def decode(self, logits: Any, batch: Batch) -> list[dict[str, Any]]:
         """One JSON-able answer for each of the B rows."""
 
 
@@ -86,22 +96,30 @@ class PooledHead(Head):
         self.dropout = nn.Dropout(dropout)
         self.init_args = {"pool": pool, "dropout": dropout}
 
+    @property
+    def logits(self) -> int:
+        """How many numbers the linear map gives, one a class."""
+        return len(self.names)
+
     def build(self, encoder: BaseEncoder, names: Sequence[str]) -> None:
         """A linear map from the pooled width to the classes, initialised like the encoder."""
         super().build(encoder, names)
         if not isinstance(self.pool, First):
             encoder.pooler = None
-        self.output = nn.Linear(self.pool.vectors * encoder.config.hidden, len(names), bias=self.bias)
+        self.output = nn.Linear(self.pool.vectors * encoder.config.hidden, self.logits, bias=self.bias)
         nn.init.normal_(self.output.weight, std=encoder.config.init_std)
         if self.output.bias is not None:
             nn.init.zeros_(self.output.bias)
 
-    def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
+    def forward(self, encoder: BaseEncoder, batch: Batch) -> Any:
         """Score each text: ``[B, C]``."""
-        states = encoder(batch)
+        return self.output(self.dropout(self.pooled(encoder, encoder(batch), batch)))
+
+    def pooled(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Tensor:
+        """The vector that is scored: what the encoder's pooler gives, where it has one."""
         if encoder.pooler is not None:
-            return self.output(self.dropout(encoder.pooler(states)))
-        return self.output(self.dropout(self.pool(encoder.tokens(states, batch), batch)))
+            return encoder.pooler(states)
+        return self.pool(encoder.tokens(states, batch), batch)
 
     def ranked(self, scores: Tensor) -> list[dict[str, float]]:
         """For each row the five best classes with their scores ``[B, C]``."""

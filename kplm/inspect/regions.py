@@ -41,7 +41,9 @@ class Glance:
     """``[R]``, the attention that each region gets; the rest goes to words."""
 
 
-def regions(image: str, question: str, *, model: str, out: str | None = None, device: str = "cpu") -> None:
+def regions(
+    image: str, question: str, *, model: str, out: str | None = None, device: str = "cpu", boxes: str | None = None
+) -> None:
     """Show which regions of a picture the answer to a question looked at.
 
     The attention is that of the last layer from the position the answer is read at, averaged over the heads.
@@ -52,12 +54,13 @@ def regions(image: str, question: str, *, model: str, out: str | None = None, de
         model: folder written by ``kplm export``, or a checkpoint, trained on questions about pictures.
         out: also write the picture with its boxes, FILE.png.
         device: cpu, cuda, ...
+        boxes: where the regions come from: a file, detector, search or grid:3x3; by default as in training.
     """
     from kplm.predict import load  # brings Lightning, which the other inspections do without
 
     if out is not None and Path(out).suffix.lower() != ".png":
         raise KplmError(f"--out {out}: only pictures are written; give FILE.png.")
-    found = glance(load(model, device), image, question)
+    found = glance(load(model, device, boxes=boxes), image, question)
     print("\n".join(lines(found)))
     if out is not None:
         write(Path(out).expanduser(), drawn(found, _picture(image)))

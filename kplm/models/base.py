@@ -46,6 +46,11 @@ class BaseEncoder(nn.Module, ABC):
         """Modules beside the config that the constructor was given, by argument; they keep their ``init_args``."""
         return {}
 
+    @property
+    def pictures(self) -> Mapping[str, Any]:
+        """How the network that looks at pictures expects them, in the words of :class:`kplm.data.looks.Pixels`; empty: there is none."""
+        return {}
+
     def describe(self) -> dict[str, Any]:
         """Class, config and parts as JSON, from which the encoder can be built again."""
         parts = {name: to_spec(part) for name, part in self.parts.items()}

@@ -7,6 +7,7 @@ tokens have their own, all regions share the next one, [END] has the one after.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -77,6 +78,11 @@ class VlBert(BaseEncoder):
     def parts(self) -> dict[str, Any]:
         """The module that computes features, if one does."""
         return {"features": self.features.module} if isinstance(self.features, Computed) else {}
+
+    @property
+    def pictures(self) -> Mapping[str, Any]:
+        """See :attr:`BaseEncoder.pictures`; what the module that computes features says of itself."""
+        return getattr(self.parts.get("features"), "expects", {})
 
     def compute(self, features: nn.Module) -> None:
         """Compute region features with this module from now on.

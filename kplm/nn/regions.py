@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from kplm.errors import KplmError, MissingFieldError
 from kplm.fields import Batch
 
 BASE, SCALE = 1000.0, 100.0
+SMALL = 1e-5
+"""Keeps the mean of no region at all finite, as in the authors' code."""
 
 
 class RegionFeatures(nn.Module, ABC):
@@ -28,7 +31,11 @@ class RegionFeatures(nn.Module, ABC):
 
 
 class Stored(RegionFeatures):
-    """Features that come with the batch; a hidden region has one learned feature in the place of its own (Su et al., 2020, section 3.3)."""
+    """Features that come with the batch; a hidden region has one learned feature in the place of its own (Su et al., 2020, section 3.3).
+
+    Where the feature of the whole picture is the mean of the others, it is that of those that are not hidden, as in the
+    authors' code; else it would tell of what is hidden.
+    """
 
     reads = frozenset({"region_features"})
 
@@ -50,17 +57,21 @@ class Stored(RegionFeatures):
             )
         if not features.shape[1]:  # no picture in the whole batch; of whatever width it says nothing
             return self.hidden.weight[None, :0].expand(len(features), 0, width)
-        return torch.where(hidden_regions(batch)[..., None], self.hidden.weight.to(features.dtype), features)
+        hidden = hidden_regions(batch)
+        if "mean_region" in batch and "hidden_regions" in batch:
+            features = _with_mean(features, batch["mean_region"] > 0, batch["regions"].ne(0) & ~hidden)
+        return torch.where(hidden[..., None], self.hidden.weight.to(features.dtype), features)
 
 
 class Computed(RegionFeatures):
     """Features a vision module computes from pixels while the model trains; hidden regions are blacked out before it looks.
 
-    As in the authors' code a region that overlaps a hidden one loses those pixels too, the whole picture included.
+    As in the authors' code a region that overlaps a hidden one loses those pixels too, the whole picture included. Rows that follow
+    each other and show the same, as the choices of a question do, are looked at once.
 
     Args:
         module: has a ``width`` and maps pictures ``[B, 3, Y, X]``, boxes ``[B, R, 4]``, regions ``[B, R]`` and sizes ``[B, 2]``
-            to ``[B, R, width]``.
+            to ``[B, R, width]``; where the batch has ``region_masks`` these are handed over too, ``[B, R, S, S]``.
     """
 
     reads = frozenset({"picture", "picture_size"})
@@ -74,7 +85,10 @@ class Computed(RegionFeatures):
         """``[B, R, W]`` float."""
         sizes, boxes = batch["picture_size"], batch["region_boxes"]
         picture = batch["picture"].masked_fill(covered(batch, boxes, sizes), 0.0)
-        return self.module(picture, boxes, batch["regions"], sizes)
+        masks = [batch["region_masks"]] if "region_masks" in batch else []
+        given = [picture, boxes, batch["regions"], sizes, *masks]
+        first, again = _distinct(given)
+        return self.module(*(values[first] for values in given))[again]
 
 
 class RegionEmbedding(nn.Module):
@@ -170,6 +184,13 @@ def covered(batch: Batch, boxes: Tensor, sizes: Tensor) -> Tensor:
     return (rows.float().transpose(1, 2) @ columns.float() > 0)[:, None]
 
 
+def _distinct(given: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """``[B]`` bool, the rows that differ from the one before; ``[B]`` int, the number among these of what each row shows."""
+    first = torch.ones(len(given[0]), dtype=torch.bool, device=given[0].device)
+    first[1:] = torch.stack([(values[1:] != values[:-1]).flatten(1).any(1) for values in given]).any(0)
+    return first, first.cumsum(0) - 1
+
+
 def required(reader: nn.Module, batch: Batch, fields: frozenset[str]) -> None:
     """Refuse a batch that lacks a field.
 
@@ -178,6 +199,14 @@ def required(reader: nn.Module, batch: Batch, fields: frozenset[str]) -> None:
     """
     for field in sorted(fields - set(batch)):
         raise MissingFieldError(type(reader).__name__, field, batch)
+
+
+def _with_mean(features: Tensor, asked: Tensor, seen: Tensor) -> Tensor:
+    """Features ``[B, R, W]`` whose first is the mean of the others that are ``seen`` ``[B, R]``, in the rows ``asked`` ``[B]``."""
+    shares = seen[:, 1:].to(features.dtype)
+    mean = (shares[:, None] @ features[:, 1:]) / (shares.sum(1)[:, None, None] + SMALL)  # [B, 1, W]
+    first = torch.where(asked[:, None, None], mean, features[:, :1])
+    return torch.cat([first, features[:, 1:]], dim=1)
 
 
 def _touched(low: Tensor, high: Tensor, length: int) -> Tensor:

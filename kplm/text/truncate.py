@@ -45,10 +45,17 @@ class Window:
         """Cut the longer of two texts until both fit (longest first, as BERT does)."""
         if self.paired is None:
             return text, pair
-        room = max(self.paired, 2)
-        half = room // 2
-        left, right = len(text.ids), len(pair.ids)
-        if left + right > room:
-            left = min(left, max(half, room - right))
-            right = min(right, room - left)
+        left, right = shortened(len(text.ids), len(pair.ids), max(self.paired, 2))
         return Pieces(text.ids[:left], text.offsets[:left]), Pieces(pair.ids[:right], pair.offsets[:right])
+
+
+def shortened(left: int, right: int, room: int) -> tuple[int, int]:
+    """What is left of two lengths when the longer loses one at a time, the left one where they are equal, until both fit.
+
+    >>> shortened(5, 2, 6), shortened(9, 9, 5), shortened(2, 2, 9)
+    ((4, 2), (2, 3), (2, 2))
+    """
+    if left + right <= room:
+        return left, right
+    left = min(left, max(room // 2, room - right))
+    return left, min(right, room - left)

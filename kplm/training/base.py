@@ -67,7 +67,7 @@ class Training(pl.LightningModule, ABC):
 
         Raises:
             MissingFieldError: the data lacks a field that a part reads.
-            KplmError: the data needs another size of the encoder.
+            KplmError: the data needs another size of the encoder, or prepares pictures as its network does not expect them.
         """
         module = getattr(self.trainer, "datamodule", None)
         if module is not None:
@@ -76,6 +76,7 @@ class Training(pl.LightningModule, ABC):
                 for field in sorted(fields - written):
                     raise MissingFieldError(reader, field, written)
             self._check_sizes(module.sizes)
+            module.suit(self.encoder.pictures)
         if self.compiled:
             self.encoder.compile()
 

@@ -63,6 +63,18 @@ class Finetune(Training):
         """The head and its classes, as JSON."""
         return {"head": to_spec(self.head), "labels": list(self.head.names)}
 
+    def setup(self, stage: str) -> None:
+        """Check that data and model fit each other, and let the head begin; a checkpoint that is resumed comes later.
+
+        Raises:
+            MissingFieldError: the data lacks a field that a part reads.
+            KplmError: the data needs another size of the encoder.
+        """
+        super().setup(stage)
+        module = getattr(self.trainer, "datamodule", None)
+        if stage == "fit" and module is not None:
+            self.head.begin(self.encoder, module.pieces)
+
     def forward(self, batch: Batch) -> Tensor:
         """Logits of the head, C classes on the last axis."""
         return self.head(self.encoder, batch)

@@ -68,7 +68,9 @@ def vcr(folder: Path, stage: str) -> str:
     images = folder / "images"
     png(images / "a.jpg")
     boxes = [[2, 2, 20, 30, 0.9], [10, 4, 40, 28, 0.8], [1, 1, 9, 9, 0.7]]
-    (images / "a.json").write_text(json.dumps({"boxes": boxes, "width": 48, "height": 32}))
+    segms = [[[[2, 2], [11, 2], [11, 30], [2, 30]]], [], [[[1, 1], [9, 1], [1, 9]]]]
+    content = {"boxes": boxes, "segms": segms, "width": 48, "height": 32}
+    (images / "a.json").write_text(json.dumps(content))
     choices = [["he", "is", [0]], [[0, 1], "lives"], ["good"], ["bad"]]
     rows = [
         {

@@ -109,3 +109,25 @@ def test_what_cannot_be_is_refused(files: dict[str, str], tiny_bert: Path, tmp_p
         data(files, tiny_bert)
     with pytest.raises(DataError, match="data.test names no file"):
         CaptionData(str(tiny_bert), Regions(StoredRegions(files["store"]))).setup("test")
+
+
+@pytest.mark.parametrize(("together", "words", "regions"), [(8, 4, 4), (9, 5, 4), (11, 7, 4), (12, 8, 4)])
+def test_the_longer_of_text_and_picture_is_cut_until_both_fit(
+    files: dict[str, str], tiny_bert: Path, together: int, words: int, regions: int
+) -> None:
+    whole, cut = data(files, tiny_bert)._rows["train"], data(files, tiny_bert, together=together)._rows["train"]
+    row, short = whole[8], cut[8]  # 8 tokens, 4 regions
+    assert (len(row["input_ids"]), len(row["regions"])) == (8, 4)
+    assert (len(short["input_ids"]), len(short["regions"])) == (words, regions)
+    assert short["input_ids"][-1] == row["input_ids"][-1]
+    assert short["input_ids"][:-1].tolist() == row["input_ids"][: len(short["input_ids"]) - 1].tolist()
+    assert short["position_ids"].tolist() == list(range(len(short["input_ids"])))
+    assert {name: len(short[name]) for name in ("document", "segment_ids", "token_regions")} == dict.fromkeys(
+        ("document", "segment_ids", "token_regions"), len(short["input_ids"])
+    )
+    assert short["region_features"].tolist() == row["region_features"][: len(short["regions"])].tolist()
+    best = row["region_labels"][1:].max(1)
+    assert best.tolist() == sorted(best, reverse=True)
+    assert cut.lengths.max() <= together
+    with pytest.raises(KplmError, match="together=3 leaves no room"):
+        data(files, tiny_bert, together=3)

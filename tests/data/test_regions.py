@@ -18,7 +18,7 @@ from kplm.data.example import Example, Picture, Reference
 from kplm.data.looks import FeatureFiles, Pixels, StoredRegions
 from kplm.data.module import TextData
 from kplm.data.sources import JsonLines, Scenes
-from kplm.errors import DataError
+from kplm.errors import DataError, KplmError
 from kplm.fields import IGNORE
 from kplm.spec import from_spec, to_spec
 from kplm.text import Tokenizer
@@ -322,3 +322,63 @@ def test_workers_open_pictures_as_the_training_process_does(
 
     assert batches(0) == batches(2)
     assert len(batches(0)) == 2
+
+
+def test_the_surest_regions_are_kept_and_the_whole_picture_stays_first(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    soft = np.array([[0.5, 0.5], [0.1, 0.9], [0.8, 0.2], [0.9, 0.1], [0.6, 0.4]], np.float32)
+    boxes = np.array([[i, 0, i + 5, 5] for i in range(5)], np.float32)
+    np.savez(
+        tmp_path / "a.npz", boxes=boxes, features=np.eye(5, dtype=np.float32), classes=soft, image_w=48, image_h=32
+    )
+    looks = FeatureFiles(str(tmp_path), width=5, classes=2, ending=".npz")
+    text = TextEncoder(tokenizer, [Regions(looks, most=4)])
+    named = Reference(0, 3, 1), Reference(4, 6, 0), Reference(7, 11, 2)
+    found = row(text, replace(shown(tmp_path), references=named))
+    assert found["region_features"][1:].argmax(1).tolist() == [1, 3, 2]
+    assert found["region_labels"].sum(1).tolist() == [0, 1, 1, 1]
+    np.testing.assert_allclose(found["region_boxes"][1:, 0] * 48, [1, 3, 2], atol=1e-5)
+    assert set(found["token_regions"].tolist()) == {0, 1, 3}, (
+        "box 0 is gone, so the word that names it sees the whole picture"
+    )
+
+
+def test_the_whole_picture_is_told_to_be_a_mean_only_where_it_is_one(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    content = {"boxes": np.array([[1.0, 2, 10, 12]]), "features": np.ones((1, 8), np.float32)}
+    np.savez(tmp_path / "a.npz", **content, image_w=48, image_h=32)
+    text = TextEncoder(tokenizer, [Regions(FeatureFiles(str(tmp_path), width=8, ending=".npz"))])
+    assert row(text, shown(tmp_path))["mean_region"] == 1
+    assert row(text, Example("good"))["mean_region"] == 0
+    store = pictures.store(tmp_path / "store", ["a.png"], width=8)
+    assert StoredRegions(str(store)).read(Picture("a.png")).whole == {"mean_region": 1}
+
+
+def test_pictures_without_the_boxes_that_others_have_are_told_once(
+    tokenizer: Tokenizer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pictures.png(tmp_path / "a.png")
+    annotator = Regions(Pixels(**SMALL))
+    annotator.annotate([shown(tmp_path)])
+    assert not caplog.text, "a model that saw no boxes misses none"
+    annotator.annotate([shown(tmp_path, boxes=((0, 0, 5, 5),))])
+    again = from_spec(json.loads(json.dumps(to_spec(annotator))))
+    again.annotate([shown(tmp_path, boxes=())])
+    assert not caplog.text, "no boxes were given, and that was meant"
+    for _ in range(2):
+        again.annotate([shown(tmp_path), shown(tmp_path, boxes=((0, 0, 5, 5),))])
+    assert caplog.text.count("1 of 2 pictures come without boxes, 'a.png' first") == 1
+    tiles = Regions(Pixels(grid=2, **SMALL), boxed=True)
+    tiles.annotate([shown(tmp_path)])
+    assert caplog.text.count("without boxes") == 1
+
+
+def test_boxes_may_be_found_in_the_picture(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    pictures.png(tmp_path / "a.png")
+    looks = Pixels(boxes="grid:1x3", **SMALL)
+    text = TextEncoder(tokenizer, [Regions(looks, boxed=True)])
+    assert len(row(text, shown(tmp_path))["regions"]) == 4
+    assert len(row(text, shown(tmp_path, boxes=((0, 0, 5, 5),)))["regions"]) == 2
+    assert to_spec(pickle.loads(pickle.dumps(looks)))["init_args"]["boxes"] == "grid:1x3"
+    with pytest.raises(VisionError, match=r"no box source 'nowhere.jsonl'. Possible: FILE.jsonl, detector"):
+        looks.with_boxes("nowhere.jsonl")
+    with pytest.raises(KplmError, match="reads stored regions"):
+        FeatureFiles(str(tmp_path), 8).with_boxes("detector")

@@ -142,3 +142,23 @@ def test_a_checkpoint_can_name_the_heads(head: Answer | Choose) -> None:
     again = from_spec(to_spec(head))
     assert type(again) is type(head)
     assert to_spec(again) == to_spec(head)
+
+
+def test_answers_start_from_their_words_before_training_and_not_when_loaded() -> None:
+    model, head = tiny_vlbert(), Answer(start="words")
+    head.build(model, ANSWERS)
+    before = head.output.weight.clone()
+    pieces = {"yes": [7], "no": [8, 9, 9], "two": [], "red": [10], "blue": [11], "cat": [12]}
+    head.begin(model, lambda names: [pieces[name] for name in names])
+    words = model.embeddings.terms["input_ids"].weight
+    torch.testing.assert_close(head.output.weight[0], words[7])
+    torch.testing.assert_close(head.output.weight[1], (words[8] + 2 * words[9]) / 3)
+    assert torch.equal(head.output.weight[2], before[2])
+    assert head.output.weight.requires_grad
+    plain = Answer()
+    plain.build(model, ANSWERS)
+    kept = plain.output.weight.clone()
+    plain.begin(model, lambda names: [pieces[name] for name in names])
+    assert torch.equal(plain.output.weight, kept)
+    for again in (head, from_spec(to_spec(head))):
+        assert again.start == "random", "what was learnt stays when training goes on"

@@ -288,3 +288,20 @@ def test_pooled_terms_work_on_the_first_token() -> None:
     objective.build(model)
     want = objective.terms["sentence_image"].output(model.pooler(model(batch)))
     torch.testing.assert_close(objective.terms["sentence_image"].logits(model, model(batch)), want)
+
+
+def test_the_mean_of_a_picture_tells_nothing_of_hidden_regions() -> None:
+    model, batch = tiny_vlbert().double(), made_up(words=(6, 4, 3), regions=(3, 2, 1))
+    batch |= {"mean_region": torch.tensor([1, 0, 1]), "hidden_regions": torch.zeros(3, 3, dtype=torch.long)}
+    batch["hidden_regions"][:2, 1] = 1
+    features = batch["region_features"].clone()
+    found = model.features(batch)
+    torch.testing.assert_close(found[0, 0], features[0, 2] / (1 + 1e-5), **EXACT)
+    assert torch.equal(found[1, 0], features[1, 0]), "this one has a feature of its own"
+    assert not found[2, 0].any()
+    assert torch.equal(found[:2, 1], model.features.hidden.weight.expand(2, -1))
+    assert torch.equal(batch["region_features"], features)
+    features[0, 1] += 1
+    assert torch.equal(model.features(batch | {"region_features": features})[0], found[0])
+    plain = {name: value for name, value in batch.items() if name != "hidden_regions"}
+    assert torch.equal(model.features(plain), batch["region_features"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -19,10 +20,13 @@ from kplm.authors import convert_vlbert
 from kplm.cli import main
 from kplm.convert import vlbert
 from kplm.convert.weights import read_weights
-from kplm.errors import CheckpointError, KplmError
-from kplm.heads import Answer, Choose, Classify
+from kplm.data.looks.preparation import Preparation
+from kplm.errors import CheckpointError, DataError, KplmError
+from kplm.heads import Answer, Choose, GroundedChoice, MultipleChoice
 from kplm.models import VlBert
 from kplm.objectives import MaskedRegions, MaskedWords, SentenceImage, Weighted
+from tests.data import pictures
+from vision.regions import Caffe
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "vlbert"
 FILE = "vl-bert.model"
@@ -94,19 +98,45 @@ def as_vcr(state: State) -> State:
     kept = {name: value for name, value in state.items() if not name.startswith("final_mlp")}
     kept = {name.replace("vlbert.", "vlbert._module.", 1): value for name, value in kept.items()}
     kept |= {"final_mlp.1.weight": torch.randn(1, 16), "final_mlp.1.bias": torch.randn(1)}
-    kept |= {"cnn_loss_reg.0.dense.weight": torch.randn(16, 16), "cnn_loss_reg.2.weight": torch.randn(81, 16)}
+    kept |= {"cnn_loss_reg.0.dense.weight": torch.randn(16, 16), "cnn_loss_reg.0.dense.bias": torch.randn(16)}
+    kept |= {"cnn_loss_reg.2.weight": torch.randn(81, 16), "cnn_loss_reg.2.bias": torch.randn(81)}
     return {f"module.{name}": value for name, value in kept.items()}
 
 
 def test_a_choice_of_vcr_is_right_with_the_authors_probability(made: Callable[..., Path]) -> None:
     folder = made("vqa_head", as_vcr)
     found, state = vlbert.read(folder), read_weights(folder / FILE)
-    assert isinstance(found.head, Classify)
+    assert isinstance(found.head, MultipleChoice)
     assert found.head.names == ("right", "wrong")
     pooled = torch.randn(5, 16)
     theirs = torch.sigmoid(pooled @ state["module.final_mlp.1.weight"].T + state["module.final_mlp.1.bias"])
-    torch.testing.assert_close(found.head.output(pooled).softmax(-1)[:, :1], theirs)
+    torch.testing.assert_close(found.head.output(pooled).sigmoid(), theirs)
     assert torch.equal(found.encoder.pooler.dense.weight, state["module.vlbert._module.pooler.dense.weight"])
+
+
+def test_the_objects_of_vcr_are_told_apart_as_the_authors_do(made: Callable[..., Path]) -> None:
+    folder = made("vqa_head", as_vcr)
+    found, state = vlbert.read(folder), read_weights(folder / FILE)
+    assert isinstance(found.head, GroundedChoice)
+    states = torch.randn(2, 3, 16)
+    weights = {name.removeprefix("module.cnn_loss_reg."): value for name, value in state.items() if "cnn_loss" in name}
+    hidden = F.gelu(F.linear(states, weights["0.dense.weight"], weights["0.dense.bias"]))
+    torch.testing.assert_close(found.head.objects(states), F.linear(hidden, weights["2.weight"], weights["2.bias"]))
+
+
+def test_vcr_without_a_loss_on_objects_has_choices_alone(made: Callable[..., Path]) -> None:
+    def change(state: State) -> State:
+        return {name: value for name, value in as_vcr(state).items() if "cnn_loss" not in name}
+
+    assert type(vlbert.read(made("vqa_head", change)).head) is MultipleChoice
+
+
+def test_half_a_classifier_of_objects_is_refused(made: Callable[..., Path]) -> None:
+    def change(state: State) -> State:
+        return {name: value for name, value in as_vcr(state).items() if "cnn_loss_reg.0.dense.bias" not in name}
+
+    with pytest.raises(CheckpointError, match="cnn_loss_reg.0.dense.bias"):
+        vlbert.read(made("vqa_head", change))
 
 
 def test_refcoco_comes_with_its_head(made: Callable[..., Path]) -> None:
@@ -259,6 +289,16 @@ def test_a_vqa_folder_has_its_answers(made: Callable[..., Path], tmp_path: Path)
     assert model.encoder.pooler is None
 
 
+def test_a_vcr_folder_scores_choices(made: Callable[..., Path], tmp_path: Path) -> None:
+    folder = made("vqa_head", as_vcr)
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *map(str, range(59))]))
+    convert_vlbert(folder, tmp_path / "ours")
+    model, text = hub.load_finetuned(tmp_path / "ours")
+    assert text["task"] == "choices"
+    assert same(model.head, vlbert.read(folder).head)
+    assert torch.equal(model.encoder.pooler.dense.weight, vlbert.read(folder).encoder.pooler.dense.weight)
+
+
 def test_the_command_refuses_plainly(
     made: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -307,3 +347,80 @@ def test_a_start_that_cannot_be_is_refused(tiny_bert: Path, made: Callable[..., 
     ernie = kplm.save_pretrained(hub.ernie_thu(str(tiny_bert), entity_width=8), tmp_path / "ernie")
     with pytest.raises(CheckpointError, match="holds a ErnieThu; VL-BERT starts from BERT or from itself"):
         hub.vlbert(str(ernie))
+
+
+def end_to_end(state: State) -> State:
+    """As trained with a ResNet-18 along; the last stage lies there twice."""
+    torch.manual_seed(0)
+    network = Caffe("resnet18", None).state_dict()
+    theirs = {
+        f"image_feature_extractor.{name.replace('layer4', part) if 'layer4' in name else f'backbone.{name}'}": value
+        for part in ("roi_head_feature_extractor", "head.0")
+        for name, value in network.items()
+    }
+    norms = [name.removesuffix("running_var") for name in theirs if name.endswith("running_var")]
+    counters = {f"{norm}num_batches_tracked": torch.tensor(5) for norm in norms}
+    width = network["layer4.1.conv2.weight"].shape[0]
+    projection = {"image_feature_extractor.obj_downsample.1.weight": torch.randn(16, 2048 + width) / 50}
+    return state | theirs | counters | projection
+
+
+def test_an_end_to_end_model_answers_about_pictures_as_it_is(
+    made: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = made("vqa_head", end_to_end)
+    (folder / "answers_vqa.txt").write_text("\n".join(ANSWERS))
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *map(str, range(59))]))
+    convert_vlbert(folder, tmp_path / "ours")
+    predictor = kplm.load(tmp_path / "ours")
+    network = predictor.model.encoder.features.module
+    assert isinstance(network, Caffe)
+    state = torch.load(folder / FILE)["state_dict"]
+    assert torch.equal(network.conv1.weight, state["image_feature_extractor.backbone.conv1.weight"])
+    assert torch.equal(
+        network.layer4[1].bn2.running_var, state["image_feature_extractor.roi_head_feature_extractor.1.bn2.running_var"]
+    )
+    looks = predictor.text.annotators[0].looks
+    assert looks.prepare == Preparation(600, 1000, False, "caffe")
+    image = str(pictures.png(tmp_path / "a.png", size=(48, 32)))
+    [one] = predictor.predict(image=image, question="1 2 3")
+    assert "1 of 1 pictures come without boxes" in caplog.text
+    [other] = predictor.predict(image=image, question="1 2 3", boxes=[[0, 0, 9, 9], [5, 5, 40, 30]])
+    assert set(one["scores"]) <= set(ANSWERS)
+    assert one["scores"] != other["scores"]
+    again = kplm.from_pretrained(tmp_path / "ours")
+    assert not any(name.startswith("features") for name in again.fresh)
+
+
+def test_a_backbone_that_is_cut_is_refused(made: Callable[..., Path], tmp_path: Path) -> None:
+    def cut(state: State) -> State:
+        found = end_to_end(state)
+        return {name: value for name, value in found.items() if "layer2.0.conv1" not in name}
+
+    with pytest.raises(
+        CheckpointError, match=r"looks like a resnet18, but 1 keys are missing \['layer2.0.conv1.weight'\]"
+    ):
+        convert_vlbert(made("vqa_head", cut), tmp_path / "ours")
+    assert not (tmp_path / "ours").exists()
+
+
+@pytest.mark.parametrize("stored", ["store", "files"])
+def test_a_model_of_stored_features_answers_where_they_are_named(
+    made: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, stored: str
+) -> None:
+    folder = made("vqa_head")
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *map(str, range(59))]))
+    record = {"image_w": 48, "image_h": 32, "num_boxes": 1, "boxes": [[1, 1, 9, 9]], "features": [[1.0] * 2048]}
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a.json").write_text(json.dumps(record))
+    pictures.store(tmp_path / "store", ["a"])
+    command = ["convert", "vlbert", str(folder), str(tmp_path / "ours")]
+    assert main(command) == 0
+    assert "name where they are stored with --features" in caplog.text
+    with pytest.raises(
+        DataError, match="comes without the features of pictures. Leave out 'image', or convert it with --features"
+    ):
+        kplm.load(tmp_path / "ours").predict(image="a.png", question="1 2 3")
+    assert main([*command, "--features", str(tmp_path / stored)]) == 0
+    [found] = kplm.load(tmp_path / "ours").predict(image="a.png", question="1 2 3")
+    assert found["score"] > 0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kplm.text.tokens import Pieces
-from kplm.text.truncate import Window
+from kplm.text.truncate import Window, shortened
 
 
 def pieces(count: int, width: int = 2) -> Pieces:
@@ -68,3 +68,11 @@ def test_a_window_without_a_length_keeps_all() -> None:
     window = Window(None, None)
     assert window.single(0, pieces(500), []).ids.tolist() == list(range(500))
     assert [len(one.ids) for one in window.pair(pieces(300), pieces(400))] == [300, 400]
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(2, 40))
+def test_the_longer_loses_one_at_a_time_and_the_left_one_when_equal(left: int, right: int, room: int) -> None:
+    one, other = left, right
+    while one + other > room:
+        one, other = (one - 1, other) if one >= other else (one, other - 1)
+    assert shortened(left, right, room) == (one, other)

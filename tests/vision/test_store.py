@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from vision import Regions, RegionStore, VisionError
 from vision.blocks import INDEX, write_block
@@ -139,3 +139,13 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_block(tmp_path: Path, monkeyp
     with pytest.raises(VisionError, match=r"000000.safetensors: .*No space left.* Make room"):
         write_block(tmp_path, 0, [(name, one.with_whole()) for name, one in made(2)])
     assert [path.name for path in (tmp_path / "blocks").iterdir()] == ["000000.json"]
+
+
+def test_a_mean_is_remembered_a_picture_and_older_stores_know_of_none(tmp_path: Path) -> None:
+    plain, own = made(2)
+    whole = own[0], Regions(own[1].boxes, own[1].features, own[1].classes, own[1].size, np.ones(8, np.float32))
+    store = RegionStore.write(tmp_path / "store", [plain, whole])
+    assert [store[name].mean for name, _ in (plain, whole)] == [True, False]
+    arrays = {name: values for name, values in load_file(tmp_path / "store" / INDEX).items() if name != "means"}
+    save_file(arrays, tmp_path / "store" / INDEX)
+    assert not RegionStore.open(tmp_path / "store")[plain[0]].mean

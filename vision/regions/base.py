@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from vision.boxes import to_pixels
-from vision.pictures import IMAGENET, Normalisation, pixels, resized
+from vision.errors import VisionError
+from vision.pictures import COLOURS, IMAGENET, Normalisation, pixels, resized
 from vision.regions.weights import LATER
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class RegionSource(nn.Module):
         normalisation: what it expects of pixels.
         short: pixels of a prepared picture's short side.
         long: the most pixels of its long side.
+        masked: rows and columns of the masks that can be laid over what it sees in a box; 0: none can.
         init_args: of the constructor, for a model that keeps this source: its weights come with the model's.
     """
 
@@ -34,6 +36,7 @@ class RegionSource(nn.Module):
     normalisation: Normalisation = IMAGENET
     short: int = 600
     long: int = 1000
+    masked: int = 0
 
     def __new__(cls, *args: Any, **kwargs: Any) -> RegionSource:
         """Note what the constructor is called with."""
@@ -44,11 +47,20 @@ class RegionSource(nn.Module):
         found.__dict__["init_args"] = arguments | ({"weights": LATER} if "weights" in arguments else {})
         return found
 
+    @property
+    def expects(self) -> dict[str, Any]:
+        """How `prepare` makes a picture ready, in the words of settings; colours without a name are left out."""
+        named = [name for name, known in COLOURS.items() if known == self.normalisation]
+        found = {"short": self.short, "long": self.long, "square": False}
+        return found | ({"colours": named[0]} if named else {})
+
     def prepare(self, image: Image) -> tuple[Tensor, Tensor]:
         """One picture as it is expected: pixels ``[3, H, W] float32``, width and height ``[2] int64``."""
         return pixels(resized(image, self.short, self.long), self.normalisation)
 
-    def forward(self, pictures: Tensor, boxes: Tensor, mask: Tensor, sizes: Tensor) -> Tensor:
+    def forward(
+        self, pictures: Tensor, boxes: Tensor, mask: Tensor, sizes: Tensor, masks: Tensor | None = None
+    ) -> Tensor:
         """The features of regions.
 
         Args:
@@ -56,12 +68,17 @@ class RegionSource(nn.Module):
             boxes: ``[B, R, 4]`` float, as parts of each picture.
             mask: ``[B, R]``, true or 1 where there is a region.
             sizes: ``[B, 2]``, width and height of each picture inside ``pictures``.
+            masks: ``[B, R, S, S]`` float, 1 where a place in a box belongs to the object; None: all of it does.
 
         Returns: ``[B, R, V]`` float, zeros where there is no region.
+
+        Raises:
+            VisionError: this source has no place for such masks.
         """
         there = mask.bool()
         corners = to_pixels(boxes, sizes.to(boxes))[there]  # [n, 4]
-        features = self.look(pictures, corners, there.nonzero()[:, 0], sizes)
+        shapes = () if masks is None else (self._fitting(masks)[there],)
+        features = self.look(pictures, corners, there.nonzero()[:, 0], sizes, *shapes)
         filled = features.new_zeros(*mask.shape, self.width)
         return filled.masked_scatter(there[..., None], features)
 
@@ -77,6 +94,15 @@ class RegionSource(nn.Module):
         Returns: ``[n, V]`` float.
         """
         raise NotImplementedError
+
+    def _fitting(self, masks: Tensor) -> Tensor:
+        if masks.shape[-1] == self.masked:
+            return masks
+        takes = f"takes {self.masked} x {self.masked}" if self.masked else "has no map that masks could be laid over"
+        raise VisionError(
+            f"the masks of objects are {masks.shape[-1]} x {masks.shape[-1]}, but {type(self).__name__} {takes}. "
+            f"Set masks={self.masked} of Pixels."
+        )
 
     def class_scores(self, features: Tensor) -> Tensor | None:
         """How likely each class is for features ``[..., V]``: ``[..., K]`` float; None where the source knows no classes."""

@@ -20,7 +20,10 @@ class Caffe(RegionSource):
 
     The stride is in the 1 x 1 convolutions, as in Caffe's ResNets; the last stage has stride 1 and dilation 2 in all
     its blocks and runs on 14 x 14 numbers a region; batch norms are frozen. State dict names are torchvision's.
+    Masks of objects are laid over what the last stage sees, before the mean of all 14 x 14 places.
     """
+
+    masked = POOLED
 
     def __init__(
         self,
@@ -57,14 +60,15 @@ class Caffe(RegionSource):
         _dilate(self.layer4)
         self._freeze(frozen)
 
-    def look(self, pictures: Tensor, boxes: Tensor, rows: Tensor, sizes: Tensor) -> Tensor:
-        """See `RegionSource.look`."""
+    def look(self, pictures: Tensor, boxes: Tensor, rows: Tensor, sizes: Tensor, masks: Tensor | None = None) -> Tensor:
+        """See `RegionSource.look`; masks are ``[n, 14, 14]``."""
         low = self.maxpool(self.relu(self.bn1(self.conv1(pictures))))
         seen = self.layer3(self.layer2(self.layer1(low)))  # [B, C, H / 16, W / 16]
         pooled = torchvision().ops.roi_align(
             seen, with_rows(boxes, rows), POOLED, spatial_scale=1 / STRIDE, sampling_ratio=1, aligned=False
         )
-        return self.layer4(pooled).mean(dim=(2, 3))
+        last = self.layer4(pooled)  # [n, V, 14, 14]
+        return (last if masks is None else last * masks[:, None].to(last.dtype)).mean(dim=(2, 3))
 
     def _freeze(self, stages: int) -> None:
         parts = [[self.conv1, self.bn1], [self.layer1], [self.layer2], [self.layer3], [self.layer4]]

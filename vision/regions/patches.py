@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -45,6 +45,12 @@ class Patches(Settled):
         self.width, self.side = int(model.hidden_dim), int(model.image_size)
         self.grid = self.side // int(model.patch_size)
         self.settle(frozen)
+
+    @property
+    def expects(self) -> dict[str, Any]:
+        """A square of the size that the network knows; see `RegionSource.expects`."""
+        found = super().expects | {"short": self.side, "square": True}
+        return {name: value for name, value in found.items() if name != "long"}
 
     def prepare(self, image: Image) -> tuple[Tensor, Tensor]:
         """One picture as a square of the size that the network knows; see `RegionSource.prepare`."""

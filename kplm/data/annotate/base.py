@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -28,6 +28,8 @@ class Annotator(ABC):
     """Settings of :data:`Knowledge` that this source knows."""
     reads_graph = False
     """Whether :meth:`swap_graph` can give it another graph."""
+    flip: float = 0.0
+    """Share of training rows whose pictures are mirrored."""
 
     def __init__(self) -> None:
         self.knowledge: Knowledge = "on"
@@ -44,6 +46,16 @@ class Annotator(ABC):
             KgError: there is no such graph.
         """
         raise KplmError(f"{type(self).__name__} reads no graph, so there is none to swap for {graph}.")
+
+    def suit(self, expects: Mapping[str, Any]) -> None:  # noqa: B027 (optional)
+        """Prepare pictures as the network in the encoder expects them; nothing by default.
+
+        Args:
+            expects: see :attr:`kplm.models.BaseEncoder.pictures`.
+
+        Raises:
+            KplmError: they were to be prepared in another way.
+        """
 
     @property
     def sizes(self) -> dict[str, int]:

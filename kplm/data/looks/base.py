@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kplm.data.example import Picture
+from kplm.errors import KplmError
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Seen:
     """Width and height in pixels, in which boxes of data files are given."""
     by_region: dict[str, np.ndarray]
     """Batch fields with a row a region."""
-    whole: dict[str, np.ndarray]
+    whole: dict[str, Any]
     """Batch fields of the picture as a whole."""
 
 
@@ -34,6 +36,31 @@ class Looks(ABC):
     """Constructor arguments, kept so that a checkpoint can read pictures the same way."""
     sizes: dict[str, int]
     """Sizes of the encoder that its fields need, under the names of its config."""
+
+    flip: float = 0.0
+    """Share of training rows whose picture is mirrored; only pixels can be."""
+
+    def suit(self, expects: Mapping[str, Any]) -> None:  # noqa: B027 (optional)
+        """Prepare pictures as the network in the encoder expects them; nothing to do for features that are stored.
+
+        Args:
+            expects: see :attr:`kplm.models.BaseEncoder.pictures`.
+
+        Raises:
+            KplmError: they were to be prepared in another way.
+        """
+
+    def with_boxes(self, boxes: str) -> Looks:
+        """The same with another source of boxes for the pictures that come without.
+
+        Raises:
+            KplmError: the regions are stored, and so are their boxes.
+        """
+        raise KplmError(f"{type(self).__name__} reads stored regions, so their boxes cannot be exchanged for {boxes}.")
+
+    def lacks_boxes(self, picture: Picture) -> bool:
+        """Whether of this picture nothing but the whole will be seen, since nobody says where boxes are."""
+        return False
 
     @abstractmethod
     def count(self, picture: Picture) -> int:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from kplm.data.annotate.linked import from_anywhere
 from kplm.data.example import Picture
 from kplm.data.looks.base import Looks, Seen, with_folder
-from kplm.data.looks.regions_of import CLASSES, seen, unseen
+from kplm.data.looks.regions_of import CLASSES, MEAN, seen, unseen
 from vision.errors import VisionError
 from vision.stored.opened import read_stored
 
@@ -41,7 +41,7 @@ class FeatureFiles(Looks):
         }
         self.folder, self.width, self.classes = folder, width, classes
         self.ending, self.usual = ending, usual
-        self.writes = frozenset({"region_features"} | ({CLASSES} if classes else set()))
+        self.writes = frozenset({"region_features", MEAN} | ({CLASSES} if classes else set()))
         self.sizes = {"feature_width": width} | ({"region_classes": classes} if classes else {})
 
     def count(self, picture: Picture) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from kplm.data.looks.base import Seen
 from vision.found import Regions
 
-CLASSES = "region_labels"
+CLASSES, MEAN = "region_labels", "mean_region"
 
 
 def seen(regions: Regions, classes: bool) -> Seen:
@@ -21,7 +21,7 @@ def seen(regions: Regions, classes: bool) -> Seen:
     if classes:
         none = np.zeros((len(regions), 0), np.float32)
         fields[CLASSES] = none if regions.classes is None else regions.classes
-    return Seen(regions.boxes, regions.size, fields, {})
+    return Seen(regions.boxes, regions.size, fields, {MEAN: int(regions.mean)})
 
 
 def unseen(width: int, classes: int | None) -> Seen:
@@ -34,4 +34,4 @@ def unseen(width: int, classes: int | None) -> Seen:
     fields = {"region_features": np.zeros((0, width), np.float32)}
     if classes is not None:
         fields[CLASSES] = np.zeros((0, classes), np.float32)
-    return Seen(np.zeros((0, 4), np.float32), (0, 0), fields, {})
+    return Seen(np.zeros((0, 4), np.float32), (0, 0), fields, {MEAN: 0})

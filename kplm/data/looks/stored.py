@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kplm.data.annotate.linked import from_anywhere
 from kplm.data.example import Picture
 from kplm.data.looks.base import Looks, Seen, with_folder
-from kplm.data.looks.regions_of import CLASSES, seen, unseen
+from kplm.data.looks.regions_of import CLASSES, MEAN, seen, unseen
 from vision.errors import VisionError
 from vision.store import RegionStore
 
@@ -36,7 +36,7 @@ class StoredRegions(Looks):
             raise VisionError(
                 f"{store} holds no classes of its regions. Extract with a detector, or with labelled boxes."
             )
-        self.writes = frozenset({"region_features"} | ({CLASSES} if classes else set()))
+        self.writes = frozenset({"region_features", MEAN} | ({CLASSES} if classes else set()))
         self.sizes = {"feature_width": self.store.width} | ({"region_classes": self.store.classes} if classes else {})
 
     def count(self, picture: Picture) -> int:

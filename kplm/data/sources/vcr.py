@@ -10,7 +10,8 @@ from typing import Any, Literal
 from kplm.data.example import Box, Example, Picture, Reference
 from kplm.data.sources.base import Source, json_file, json_lines
 from kplm.data.sources.row import NUMBER, Row, is_a
-from kplm.errors import DataError
+from kplm.data.sources.vcr_objects import OBJECTS
+from kplm.fields import IGNORE
 
 PERSON = "person"
 NAMES = (
@@ -19,7 +20,9 @@ NAMES = (
 )
 """Thirteen names that tell nothing about a person, given in turn."""
 RIGHT, WRONG = "right", "wrong"
-_FORM = "Lines are those of VCR's train.jsonl: objects, img_fn, metadata_fn, question, answer_choices, rationale_choices, ..."
+CHOICES = 4
+"""Answers to a question, and reasons for an answer."""
+FORM = "Lines are those of VCR's train.jsonl: objects, img_fn, metadata_fn, question, answer_choices, rationale_choices, ..."
 Words = Sequence[Any]
 """Tokens of VCR: strings, and lists of numbers that stand for objects of the picture."""
 
@@ -28,48 +31,82 @@ class Vcr(Source):
     """Four rows a question, of one ``group``; the right choice is labelled 'right', the others 'wrong'.
 
     Persons get neutral names, by their place in the picture, so the same ones in every run; other objects are called what they
-    are. Words that name an object carry its look. Boxes are those of the metadata file beside each picture.
+    are. Words that name an object carry its look. Boxes and outlines are those of the metadata file beside each picture.
 
     Args:
         images: folder of the pictures and their metadata, VCR's vcr1images.
-        ask: 'answer' for Q->A, 'rationale' for QA->R, where the right answer follows the question.
+        ask: 'answer' for Q->A, 'rationale' for QA->R, where the right answer follows the question. In a file without labels, as
+            the test file, each of the four answers does in turn, and a question has four groups.
+        classes: names of what boxes can show, in the order of their numbers; by default COCO's, background first. Of an object
+            called otherwise no class is known.
     """
 
-    def __init__(self, images: str, ask: Literal["answer", "rationale"] = "answer") -> None:
+    def __init__(
+        self, images: str, ask: Literal["answer", "rationale"] = "answer", classes: Sequence[str] = OBJECTS
+    ) -> None:
         self.images, self.ask = images, ask
+        self.numbers = {name: number for number, name in enumerate(classes)}
 
     def read(self, path: str | Path) -> Iterator[Example]:
-        """Yield four examples a question."""
+        """Yield four examples a group."""
         for where, fields in json_lines(path):
-            row = Row(fields, where, _FORM)
-            names = [_name(kind, place) for place, kind in enumerate(row.strings("objects"))]
-            asked = row.get("question", list) + (self._answer(row) if self.ask == "rationale" else [])
-            text, spans = _written(asked, names, row)
-            gold = row.get(f"{self.ask}_label", int) if row.has(f"{self.ask}_label") else None
+            row = Row(fields, where, FORM)
             picture = self._picture(row)
-            group = row.name("annot_id") if row.has("annot_id") else row.id()
-            for number, choice in enumerate(row.get(f"{self.ask}_choices", list)):
-                pair, pair_spans = _written(choice, names, row)
-                references = (*(Reference(*span, 0) for span in spans), *(Reference(*span, 1) for span in pair_spans))
-                label = None if gold is None else (RIGHT if number == gold else WRONG)
-                yield Example(
-                    text,
-                    pair,
-                    label=label,
-                    picture=picture,
-                    references=references,
-                    group=group,
-                    id=f"{group}-{number}",
-                    where=where,
-                )
+            for group, asked in self._asked(row):
+                yield from self._choices(row, group, asked, picture)
 
-    def _answer(self, row: Row) -> list[Any]:
-        return list(row.get("answer_choices", list)[row.get("answer_label", int)])
+    def _asked(self, row: Row) -> Iterator[tuple[str, Words]]:
+        """The groups of a question, each with the words that its choices follow."""
+        words, name = row.get("question", list), question(row)
+        answers = row.get("answer_choices", list)
+        if self.ask == "answer":
+            yield name, words
+        elif row.has("answer_label"):
+            yield name, [*words, *answers[self._label(row, "answer_label", len(answers))]]
+        else:
+            yield from ((conditioned(name, number), [*words, *answer]) for number, answer in enumerate(answers))
+
+    def _choices(self, row: Row, group: str, asked: Words, picture: Picture) -> Iterator[Example]:
+        names = [_name(kind, place) for place, kind in enumerate(row.strings("objects"))]
+        text, spans = _written(asked, names, row)
+        choices, label = row.get(f"{self.ask}_choices", list), f"{self.ask}_label"
+        gold = self._label(row, label, len(choices)) if row.has(label) else None
+        for number, choice in enumerate(choices):
+            pair, pair_spans = _written(choice, names, row)
+            yield Example(
+                text,
+                pair,
+                label=None if gold is None else (RIGHT if number == gold else WRONG),
+                picture=picture,
+                references=(*(Reference(*span, 0) for span in spans), *(Reference(*span, 1) for span in pair_spans)),
+                group=group,
+                id=f"{group}-{number}",
+                where=row.where,
+            )
+
+    def _label(self, row: Row, name: str, choices: int) -> int:
+        number = row.get(name, int)
+        if not 0 <= number < choices:
+            raise row.wrong(name, f"the number of a choice, from 0 to {choices - 1}", number)
+        return number
 
     def _picture(self, row: Row) -> Picture:
-        return Picture(
-            row.get("img_fn", str), _boxes(f"{self.images}/{row.get('metadata_fn', str)}"), folder=self.images
-        )
+        place = f"{self.images}/{row.get('metadata_fn', str)}"
+        boxes, shown = _boxes(place), row.strings("objects")
+        if len(boxes) != len(shown):
+            raise row.error(f"there are {len(shown)} objects, but {len(boxes)} boxes in {place}.")
+        kinds = tuple(self.numbers.get(name, IGNORE) for name in shown)
+        return Picture(row.get("img_fn", str), boxes, kinds=kinds, outlines=place, folder=self.images)
+
+
+def question(row: Row) -> str:
+    """The name of a question."""
+    return row.name("annot_id") if row.has("annot_id") else row.id()
+
+
+def conditioned(name: str, answer: int) -> str:
+    """The group of the reasons that follow an answer of which nobody says that it is the right one."""
+    return f"{name}-a{answer}"
 
 
 @lru_cache(maxsize=1024)
@@ -100,50 +137,3 @@ def _parts(word: Any, names: Sequence[str], row: Row) -> list[tuple[str, int | N
     if not isinstance(word, list) or not all(is_a(number, int) and 0 <= number < len(names) for number in word):
         raise row.wrong("question or choices", f"strings and lists of objects from 0 to {len(names) - 1}", word)
     return [(names[number], number) for number in word]
-
-
-def chosen(predictions: str | Path) -> dict[str, int]:
-    """The likeliest of the choices of each group in a file that ``kplm predict`` wrote.
-
-    Raises:
-        DataError: a line has no group or no scores.
-    """
-    best: dict[str, tuple[float, int]] = {}
-    for where, fields in json_lines(predictions):
-        row = Row(fields, where, 'Lines are {"id": "train-0-2", "group": "train-0", "scores": {"right": 0.9, ...}}.')
-        score, number = row.get("scores", dict).get(RIGHT, 0.0), row.name("id").rpartition("-")[2]
-        if not number.isdecimal():
-            raise row.wrong("id", "the group and the number of the choice", row.name("id"))
-        group = row.name("group")
-        best[group] = max(best.get(group, (-1.0, -1)), (score, int(number)))
-    return {group: number for group, (_, number) in best.items()}
-
-
-def vcr_accuracy(gold: str | Path, answers: str | Path, rationales: str | Path) -> dict[str, float]:
-    """Q->A, QA->R and Q->AR, where both must be right.
-
-    Args:
-        gold: VCR's questions with their labels.
-        answers: predictions for Q->A.
-        rationales: predictions for QA->R.
-
-    Raises:
-        DataError: a question has no label or no prediction.
-    """
-    said, why = chosen(answers), chosen(rationales)
-    right = []
-    for where, fields in json_lines(gold):
-        row = Row(fields, where, _FORM)
-        group = row.name("annot_id") if row.has("annot_id") else row.id()
-        if group not in said or group not in why:
-            raise DataError(
-                f"{where}: question {group} is not among the predictions. Predict the whole file, for both tasks."
-            )
-        right.append((said[group] == row.get("answer_label", int), why[group] == row.get("rationale_label", int)))
-    total = max(1, len(right))
-    both = sum(answer and rationale for answer, rationale in right)
-    return {
-        "Q->A": sum(answer for answer, _ in right) / total,
-        "QA->R": sum(rationale for _, rationale in right) / total,
-        "Q->AR": both / total,
-    }

@@ -17,15 +17,18 @@ NUMBERS = ("none", "zero", "one", "two", "three", "four", "five", "six", "seven"
 DIGITS = {word: str(max(0, place - 1)) for place, word in enumerate(NUMBERS)}
 ARTICLES = {"a", "an", "the"}
 CONTRACTIONS = (
-    "ain't aren't can't couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't haven't he'd he'd've he's how'd "
-    "how'll how's I'd've I'm I've isn't it'd it'd've it'll let's ma'am mightn't mightn't've might've mustn't must've needn't "
-    "not've o'clock oughtn't shan't she'd've should've shouldn't shouldn't've somebody's someone's something's that'd that's "
-    "there'd there're there's they'd they'll they're they've wasn't we'd've we've weren't what'll what're what's what've when's "
-    "where'd where's where've who'd who'll who's who've why'll why're why's won't would've wouldn't wouldn't've y'all you'd "
-    "you'd've you'll you're you've"
+    "ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't haven't he'd he'd've he's "
+    "how'd how'll how's isn't it'd it'd've it'll ma'am might've mightn't mightn't've must've mustn't needn't not've o'clock "
+    "oughtn't 'ow's'at shan't she'd've should've shouldn't shouldn't've somebody'd've somebody'll somebody's someone'd "
+    "someone'd've someone'll someone's something'd something'd've something'll that's there'd there'd've there're there's "
+    "they'd they'd've they'll they're they've 'twas wasn't we'd've we've weren't what'll what're what's what've when's where'd "
+    "where's where've who'd who'd've who'll who's who've why'll why're why's won't would've wouldn't wouldn't've y'all "
+    "y'all'd've y'all'll you'd you'd've you'll you're you've"
 )
-WITHOUT = {word.replace("'", "").lower(): word for word in CONTRACTIONS.split()}
-"""Contractions by how they are written without apostrophes, where that is no other word."""
+WITHOUT = {
+    word[:at] + word[at + 1 :]: word for word in CONTRACTIONS.split() for at, sign in enumerate(word) if sign == "'"
+} | {"somebody'd": "somebodyd"}
+"""Contractions by how they are written without one of their apostrophes; the last one is as it was published."""
 SIGNS = ';/[]"{}()=+\\_-><@`,?!'
 BETWEEN_DIGITS = re.compile(r"\d,\d")
 FULL_STOP = re.compile(r"\.(?!\d)")
@@ -38,10 +41,10 @@ def normalised(answer: str) -> str:
     >>> normalised("Two."), normalised("the red bus"), normalised("dont know"), normalised("1,000")
     ('2', 'red bus', "don't know", '1000')
     """
-    text = answer.replace("\n", " ").replace("\t", " ").strip()
-    glued = BETWEEN_DIGITS.search(text) is not None
+    text = given = answer.replace("\n", " ").replace("\t", " ").strip()
+    glued = BETWEEN_DIGITS.search(given) is not None
     for sign in SIGNS:
-        loose = f"{sign} " in text or f" {sign}" in text
+        loose = f"{sign} " in given or f" {sign}" in given
         text = text.replace(sign, "" if loose or glued else " ")
     words = (DIGITS.get(word, word) for word in FULL_STOP.sub("", text).lower().split())
     return " ".join(WITHOUT.get(word, word) for word in words if word not in ARTICLES)
