@@ -16,8 +16,8 @@ POOLED, STRIDE = 4, 8
 class Small(RegionSource):
     """Four convolutions, three of them halving the picture, RoIAlign on 4 x 4 places, one projection.
 
-    Maximum pooling and batch norms, so that what is small and rare in a picture is as loud as its colours: under averages and
-    group norms shapes are not learnt beside a language model. Statistics are those of the batch while it is trained.
+    Maximum pooling and batch norms keep what is small and rare in a picture as loud as its colours. The norms take the statistics of
+    the batch while the network is trained, and what they have gathered afterwards.
     """
 
     def __init__(
