@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import kplm
 from kplm.data.example import Example
 from kplm.errors import DataError, KplmError
 from kplm.heads import EntityType, Tag
@@ -24,10 +23,7 @@ def saved(
     """A checkpoint of a short run, and the folder exported from it."""
     folder = tmp_path_factory.mktemp("saved")
     model, data = run.model(), run.data(class_files, str(tiny_bert), str(tiny_table))
-    trainer = run.trainer(folder, [], max_epochs=2, enable_checkpointing=False)
-    trainer.fit(model, datamodule=data)
-    trainer.save_checkpoint(folder / "model.ckpt")
-    return folder / "model.ckpt", kplm.save_pretrained(model, folder / "model")
+    return run.saved(folder, model, data, 2)
 
 
 @pytest.fixture(scope="module")

@@ -52,10 +52,7 @@ def saved(folder: Path, tiny_bert: Path) -> tuple[Path, Path]:
     names = data.label_names
     encoder = vlbert(str(tiny_bert), Small(16, 16, 32), visual_init=1.0)
     model = Finetune(encoder, Answer(), names, Optimization(lr=3e-3, warmup=0.0))
-    trainer = run.trainer(folder, [], max_epochs=20, enable_checkpointing=False)
-    trainer.fit(model, datamodule=data)
-    trainer.save_checkpoint(folder / "model.ckpt")
-    return folder / "model.ckpt", kplm.save_pretrained(model, folder / "model")
+    return run.saved(folder, model, data, 20)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from kplm.data.annotate import Entities
 from kplm.data.module import TextData
 from kplm.data.sources import JsonLines
 from kplm.heads import Classify
+from kplm.hub import save_pretrained
 from kplm.nn.pooling import Marked
 from kplm.training import Finetune, Optimization
 from kplm.training.callbacks import PredictionFile, RandomState
@@ -61,6 +62,14 @@ def trainer(folder: Path, callbacks: list[Callback], **options: Any) -> pl.Train
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     defaults: dict[str, Any] = {"use_distributed_sampler": False, "accelerator": "cpu", "max_epochs": 2, **quiet}
     return pl.Trainer(default_root_dir=folder, callbacks=callbacks, **{**defaults, **options})
+
+
+def saved(folder: Path, model: Finetune, data: TextData, epochs: int) -> tuple[Path, Path]:
+    """Train; the checkpoint of the run, and the folder exported from the model."""
+    training = trainer(folder, [], max_epochs=epochs, enable_checkpointing=False)
+    training.fit(model, datamodule=data)
+    training.save_checkpoint(folder / "model.ckpt")
+    return folder / "model.ckpt", save_pretrained(model, folder / "model")
 
 
 def fit(folder: Path, task: TextData, die_after: int | None = None, resume: str | None = None) -> Path:
