@@ -8,10 +8,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
+from kplm.commands import GROUPS, SINGLE, predict
 from kplm.errors import KplmError
-from kplm.knowledge import Knowledge
 
 USAGE = """usage: kplm COMMAND [options]
 
@@ -76,32 +77,20 @@ def script() -> None:
 def _run(words: list[str]) -> int:
     command, rest = words[0], words[1:]
     if command == "predict" and rest and not rest[0].startswith("-"):
-        return _call("predict", _predict_file, [word.replace("--data.graph", "--graph", 1) for word in rest])
+        return _call("predict", predict, [word.replace("--data.graph", "--graph", 1) for word in rest])
     if command in LIGHTNING:
         from kplm.command_line import lightning
 
         lightning(words)
         return 0
-    if command == "kg":
-        return _choose("kg", _graph_commands(), rest)
-    if command == "vision":
-        return _choose("vision", _vision_commands(), rest)
-    if command == "prepare":
-        from kplm.data.corpus.prepare import prepare
-
-        return _call("prepare", prepare, rest)
-    if command == "convert":
-        return _choose("convert", CONVERT, rest)
-    if command == "score":
-        return _choose("score", _scores(), rest)
-    if command == "inspect":
-        return _choose("inspect", _inspections(), rest)
     if command == "compare":
         from kplm.compare import compare
 
         return _compare(compare, rest)
-    if command == "export":
-        return _call("export", _export, rest)
+    if command in GROUPS:
+        return _choose(command, GROUPS[command](), rest)
+    if command in SINGLE:
+        return _call(command, SINGLE[command](), rest)
     print(f"kplm: there is no command '{command}'.\n\n{USAGE}", file=sys.stderr)
     return 2
 
@@ -116,51 +105,13 @@ def _choose(group: str, commands: dict[str, Callable[..., Any]], rest: list[str]
     return _call(f"{group} {rest[0]}", commands[rest[0]], rest[1:])
 
 
-def _graph_commands() -> dict[str, Callable[..., Any]]:
-    from kg import commands, importing, linking_commands
-    from kg.neighbours import neighbours
-
-    return {
-        "train": commands.train,
-        "import": importing.import_command,
-        "link": linking_commands.link,
-        "index": linking_commands.index,
-        "anchors": linking_commands.anchors,
-        "neighbours": neighbours,
-        "save": commands.save,
-        "info": commands.info,
-    }
-
-
-def _inspections() -> dict[str, Callable[..., Any]]:
-    from kplm.inspect.regions import regions
-    from kplm.inspect.tree import tree
-
-    return {"tree": tree, "regions": regions}
-
-
-def _scores() -> dict[str, Callable[..., Any]]:
-    from kplm import score
-
-    return {"vcr": score.vcr, "vcr-leaderboard": score.vcr_leaderboard, "vqa": score.vqa_leaderboard}
-
-
-def _vision_commands() -> dict[str, Callable[..., Any]]:
-    from vision import commands
-
-    return {
-        "extract": commands.extract,
-        "import": commands.import_features,
-        "scenes": commands.scenes,
-        "info": commands.info,
-    }
-
-
 def _call(name: str, function: Callable[..., Any], args: list[str], positional: bool = True) -> int:
     from jsonargparse import auto_cli
 
     words = _by_place(function, args) if positional else args
     result = auto_cli(function, args=words, as_positional=positional, prog=f"kplm {name}")
+    if isinstance(result, Path):
+        print(f"wrote {result}")
     return result if isinstance(result, int) else 0
 
 
@@ -208,97 +159,6 @@ def _ours(error: BaseException) -> BaseException | None:
             return error
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
     return None
-
-
-def _predict_file(
-    model: str,
-    source: str,
-    target: str,
-    device: str = "cpu",
-    knowledge: Knowledge = "on",
-    graph: str | None = None,
-    boxes: str | None = None,
-) -> None:
-    """Answer every text of a file with a trained model and write JSON lines in the same order.
-
-    Args:
-        model: folder written by ``kplm export``, or a checkpoint.
-        source: a .txt file with one text a line, or JSON lines with ``text`` and perhaps marks and links.
-        target: JSON lines file to write; it appears only when it is whole.
-        device: cpu, cuda, ...
-        knowledge: on, off, shuffled, or an ablation.
-        graph: take the knowledge from this graph instead of the one the model was trained with; also written --data.graph.
-        boxes: where boxes come from of pictures without any: a file, detector, search or grid:3x3.
-    """
-    from kplm.predict import load, predict_file
-
-    predict_file(load(model, device, knowledge, graph, boxes), source, target)
-    print(f"wrote {target}")
-
-
-def _export(checkpoint: str, folder: str) -> None:
-    """Turn a checkpoint into a model folder: config.json, model.safetensors, tokenizer.json, README.md.
-
-    Args:
-        checkpoint: the .ckpt file of a training run.
-        folder: folder to make.
-    """
-    from kplm.hub import export
-
-    print(f"wrote {export(checkpoint, folder)}")
-
-
-def _convert_ernie_thu(source: str, target: str, labels: list[str] | None = None, table: str | None = None) -> None:
-    """Convert a checkpoint of the authors (ernie_config.json, pytorch_model.bin, vocab.txt) to a kplm model folder.
-
-    Args:
-        source: the authors' folder.
-        target: folder to make.
-        labels: class names of a fine-tuned checkpoint, which does not store them: the sorted labels of its training data.
-        table: entity table that predictions of a fine-tuned checkpoint take their vectors from.
-    """
-    from kplm.authors import convert_ernie_thu
-
-    print(f"wrote {convert_ernie_thu(source, target, labels, table)}")
-
-
-def _convert_kbert(source: str, target: str, labels: list[str] | None = None, graph: str | None = None) -> None:
-    """Convert a checkpoint of the authors or of UER-py (google_model.bin, google_config.json, google_vocab.txt) to a folder.
-
-    Args:
-        source: the folder, or a weights file with config and vocabulary beside it.
-        target: folder to make.
-        labels: class names of a fine-tuned checkpoint, which does not store them; of a tagger [PAD], [ENT], then the tags in
-            the order in which they first occur in its training data.
-        graph: triples that predictions of a fine-tuned checkpoint grow their sentences with.
-    """
-    from kplm.authors import convert_kbert
-
-    print(f"wrote {convert_kbert(source, target, labels, graph)}")
-
-
-def _convert_vlbert(source: str, target: str, labels: list[str] | None = None, features: str | None = None) -> None:
-    """Convert a checkpoint of the authors (*.model, and beside it config.json, vocab.txt, answers_vqa.txt) to a model folder.
-
-    Args:
-        source: the checkpoint, or a folder with one. config.json is the authors' yaml file as JSON; without it the number of
-            attention heads is BERT's for this width.
-        target: folder to make; the network of an end-to-end checkpoint is part of the model, and lies beside it as
-            backbone.safetensors.
-        labels: answers of a VQA checkpoint, in order; by default those of answers_vqa.txt.
-        features: where a checkpoint that reads stored features finds them when it predicts: a store, or a folder or zip archive
-            with a file a picture.
-    """
-    from kplm.authors import convert_vlbert
-
-    print(f"wrote {convert_vlbert(source, target, labels, features)}")
-
-
-CONVERT: dict[str, Callable[..., Any]] = {
-    "ernie-thu": _convert_ernie_thu,
-    "kbert": _convert_kbert,
-    "vlbert": _convert_vlbert,
-}
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ BASE = {"config", "errors", "fields", "knowledge", "spec", "locate", "folder"}
 MODEL_SIDE = BASE | {"nn", "models", "objectives", "heads"}
 DATA_SIDE = BASE | {"text", "masking"}
 EVERYTHING = MODEL_SIDE | DATA_SIDE | {"convert", "data", "training", "hub", "authors", "predict"}
-EVERYTHING |= {"command_line", "compare", "inspect", "score", "cli", "demo"}
+EVERYTHING |= {"command_line", "compare", "inspect", "score", "commands", "cli", "demo"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     "nn": BASE,
@@ -35,13 +35,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inspect": MODEL_SIDE | DATA_SIDE | {"data", "hub", "predict"},
     "score": DATA_SIDE | {"data"},
     "compare": EVERYTHING - {"demo"},
+    "commands": EVERYTHING - {"cli", "demo"},
     "cli": EVERYTHING - {"demo"},
     "demo": EVERYTHING,
     "__main__": {"cli"},
     "__init__": set(),
 }
 KNOWLEDGE = {"kg", "vision"}
-SEES_KNOWLEDGE = {"data", "predict", "hub", "authors", "inspect", "cli", "compare", "demo"}
+SEES_KNOWLEDGE = {"data", "predict", "hub", "authors", "inspect", "commands", "cli", "compare", "demo"}
 HEAVY = ("pykeen", "spacy", "torch_geometric", "torchvision", "transformers", "datasets")
 OWN_CHOICE = ("pykeen", "spacy", "torch_geometric", "datasets")
 """torchmetrics, which Lightning imports, brings torchvision, transformers and matplotlib along where they are installed."""

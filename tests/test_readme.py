@@ -11,17 +11,12 @@ from pathlib import Path
 import pytest
 
 from kplm import cli
+from kplm.commands import GROUPS, SINGLE
 
 ROOT = Path(__file__).parents[1]
 PAGES = [path for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if path.exists()]
-GROUPS = {
-    "kg": set(cli._graph_commands()),
-    "vision": set(cli._vision_commands()),
-    "convert": set(cli.CONVERT),
-    "inspect": set(cli._inspections()),
-    "score": set(cli._scores()),
-}
-COMMANDS = {*cli.LIGHTNING, "prepare", "compare", "export", *GROUPS}
+KNOWN = {name: set(found()) for name, found in GROUPS.items()}
+COMMANDS = {*cli.LIGHTNING, "compare", *SINGLE, *GROUPS}
 
 
 def commands(page: Path) -> Iterator[list[str]]:
@@ -41,8 +36,8 @@ def test_a_shown_kplm_command_exists_and_so_do_its_configs(page: str, words: lis
     if len(words) > 1 and words[1].startswith("-"):
         return
     assert words[1] in COMMANDS
-    if words[1] in GROUPS and not words[2].startswith("-"):
-        assert words[2] in GROUPS[words[1]]
+    if words[1] in KNOWN and not words[2].startswith("-"):
+        assert words[2] in KNOWN[words[1]]
     configs = [after for word, after in pairwise(words) if word in ("-c", "--config", "--control")]
     own = [name for name in configs if name.startswith("lightning_configs/")]
     assert [name for name in own if not (ROOT / name).is_file()] == []

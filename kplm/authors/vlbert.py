@@ -1,4 +1,4 @@
-"""Checkpoints of the systems' authors to model folders of ours; a fine-tuned head comes along and can predict at once."""
+"""Checkpoints of the VL-BERT authors."""
 
 from __future__ import annotations
 
@@ -7,25 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kg.facts import Selection
 from kg.places import META
-from kplm.convert import ernie_thu as ernie_format
-from kplm.convert import kbert as kbert_format
+from kplm.authors.finetuned import finetuned
 from kplm.convert import vlbert as vlbert_format
 from kplm.convert.keys import State
-from kplm.data.annotate import Entities, Regions, Tree
+from kplm.data.annotate import Regions
 from kplm.data.encode import TextEncoder
 from kplm.data.looks import FeatureFiles, Pixels, StoredRegions
-from kplm.data.markers import ERNIE_MARKERS
 from kplm.errors import CheckpointError
 from kplm.folder import write_tensors
 from kplm.heads import Answer, Choose, Head, MultipleChoice
 from kplm.hub import save_pretrained
-from kplm.models import BaseEncoder
-from kplm.objectives import MaskedWords, NextSentence, Weighted
 from kplm.text import Tokenizer
-from kplm.text.tokenizer import Specials
-from kplm.training import Finetune
 from vision.regions import Caffe
 from vision.regions.weights import LATER
 
@@ -45,54 +38,6 @@ LONG, LONG_VCR = 1000, 1200
 """The most pixels of a picture's long side; of the short one it is 600 in all published settings."""
 
 
-def convert_ernie_thu(
-    source: str | Path, target: str | Path, labels: Sequence[str] | None = None, table: str | None = None
-) -> Path:
-    """Turn a folder of the ERNIE-THU authors into one of ours.
-
-    Args:
-        source: holds ernie_config.json, pytorch_model.bin and vocab.txt.
-        target: folder to make.
-        labels: class names of a fine-tuned checkpoint: the sorted labels of its training data.
-        table: entity table that predictions take their vectors from.
-
-    Raises:
-        CheckpointError: keys, config or files do not fit each other.
-    """
-    found = ernie_format.read(Path(source), labels)
-    text = None if found.vocab is None else _ernie_text(found.vocab, table)
-    if found.head is None:
-        return save_pretrained(found.encoder, target, text, found.objective)
-    task = "set" if "labels" in found.head.reads else "class"
-    return save_pretrained(_finetuned(found.encoder, found.head, text, task), target)
-
-
-def convert_kbert(
-    source: str | Path, target: str | Path, labels: Sequence[str] | None = None, graph: str | None = None
-) -> Path:
-    """Turn a checkpoint of the K-BERT authors, which is one of UER-py, into a folder of ours.
-
-    Args:
-        source: a folder with google_model.bin, google_config.json and google_vocab.txt, or a weights file that has the other
-            two beside it.
-        target: folder to make.
-        labels: class names of a fine-tuned checkpoint, see :func:`kplm.convert.kbert.read`.
-        graph: triples that predictions of a fine-tuned checkpoint grow their sentences with, such as a .spo file.
-
-    Raises:
-        CheckpointError: keys, config or files do not fit each other.
-        KgError: the graph cannot be read.
-    """
-    found = kbert_format.read(source, labels)
-    if found.vocab is None:
-        log.warning(f"{source} comes without google_vocab.txt; the converted model has no tokenizer")
-    task = "tags" if found.head is not None and "tags" in found.head.reads else "class"
-    text = None if found.vocab is None else _kbert_text(found.vocab, graph, task)
-    if found.head is None:
-        return save_pretrained(found.encoder, target, text, _started(found.encoder))
-    return save_pretrained(_finetuned(found.encoder, found.head, text, task), target)
-
-
 def convert_vlbert(
     source: str | Path, target: str | Path, labels: Sequence[str] | None = None, features: str | None = None
 ) -> Path:
@@ -102,7 +47,8 @@ def convert_vlbert(
     beside it, as ``backbone.safetensors`` with the names of torchvision's ResNets, for ``kplm vision extract``.
 
     Args:
-        source: the checkpoint, or a folder with it and perhaps config.json (their yaml file), vocab.txt and answers_vqa.txt.
+        source: the checkpoint (*.model), or a folder with it and perhaps config.json, vocab.txt and answers_vqa.txt. config.json is
+            the authors' yaml file as JSON; without it the number of attention heads is BERT's for this width.
         target: folder to make.
         labels: answers of a VQA checkpoint, in order; by default those of answers_vqa.txt.
         features: where predictions find stored features: a store, or a folder or zip archive with a file a picture.
@@ -122,46 +68,11 @@ def convert_vlbert(
         done = save_pretrained(found.encoder, target, text, found.objective)
     else:
         task = next(task for task, kind in VLBERT_TASKS.items() if isinstance(found.head, kind))
-        done = save_pretrained(_finetuned(found.encoder, found.head, text, task), target)
+        done = save_pretrained(finetuned(found.encoder, found.head, text, task), target)
     if found.backbone:
         write_tensors(done / BACKBONE, found.backbone)
         log.info(f"the backbone of this end-to-end checkpoint is in {done / BACKBONE}")
     return done
-
-
-def _ernie_text(vocab: Path, table: str | None) -> dict[str, Any]:
-    annotators = [] if table is None else [Entities(table, mentions="whitespace")]
-    return TextEncoder(Tokenizer.from_file(vocab, split_cjk=False), annotators, ERNIE_MARKERS).describe()
-
-
-def _kbert_text(vocab: Path, graph: str | None, task: str) -> dict[str, Any]:
-    """As the authors' scripts read texts: by characters, cut plainly, the relation written before the object for classes only."""
-    tags = task == "tags"
-    select = Selection(most=2, words="{tail}" if tags else "{relation}{tail}")
-    trees = [] if graph is None else [Tree(graph, match="forward", select=select)]
-    specials: Specials = "none" if tags else "cls"
-    return TextEncoder(Tokenizer.characters(vocab), trees, specials=specials, truncation="plain").describe()
-
-
-def _started(encoder: BaseEncoder) -> Weighted | None:
-    """The pretraining heads that came with the encoder."""
-    terms = [
-        term for term in (MaskedWords(), NextSentence()) if any(f".{term.name}." in name for name in encoder.beside)
-    ]
-    if not terms:
-        return None
-    objective = Weighted(terms)
-    objective.build(encoder)
-    return objective
-
-
-def _finetuned(encoder: BaseEncoder, head: Head, text: dict[str, Any] | None, task: str) -> Finetune:
-    weights = {f"head.{name}": value for name, value in head.state_dict().items()}
-    weights |= {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
-    model = Finetune(encoder, head, head.names)
-    model.load_state_dict(weights, strict=False)
-    model.text = None if text is None else {**text, "task": task}
-    return model
 
 
 def _vlbert_text(vocab: Path, regions: Regions | None) -> dict[str, Any]:
