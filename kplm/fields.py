@@ -45,8 +45,14 @@ FIELDS: dict[str, Field] = {
     "word_positions": Field(
         "S", torch.int64, -1, "first token of each word that is tagged; -1 where truncation cut it away"
     ),
+    "word_ends": Field("S", torch.int64, -1, "last token of each word that is tagged; -1 where truncation cut it away"),
     "tags": Field("S", torch.int64, IGNORE, "tag index of each word"),
+    "tag_sets": Field(
+        "SC", torch.int8, IGNORE, "1 for every tag that is right for a word; ignored where it has no gold"
+    ),
     "mlm_labels": Field("L", torch.int64, IGNORE, "original token where a masker changed it"),
+    "sense_spans": Field("NZ", torch.int64, -1, "first position of each hidden split word and the one behind its last"),
+    "sense_allowed": Field("NC", torch.bool, 0, "True for every supersense such a word may have"),
     "next_sentence": Field("", torch.int64, IGNORE, "1 when the second text was drawn at random"),
     "entity_labels": Field("E", torch.int64, IGNORE, "row of candidate_vectors that belongs to the slot"),
     "candidate_ids": Field(

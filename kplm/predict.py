@@ -16,8 +16,8 @@ from kplm.data.batches import OwnShare
 from kplm.data.collate import Collator
 from kplm.data.encode import TextEncoder, answered, unlabelled
 from kplm.data.example import Example
+from kplm.data.module import OF_WORDS, TARGETS
 from kplm.data.sources import JsonLines, PlainText, Source, example_from_json
-from kplm.data.targets import TagTargets
 from kplm.errors import DataError, KplmError
 from kplm.hub import load_finetuned
 from kplm.knowledge import Knowledge
@@ -30,14 +30,14 @@ class Predictor:
     Args:
         model: the fine-tuned model.
         text: how texts become batches.
-        task: 'class', 'set', 'tags', 'answers' or 'regions'.
+        task: 'class', 'set', 'tags', 'senses', 'answers' or 'regions'.
     """
 
     def __init__(self, model: Finetune, text: TextEncoder, task: str) -> None:
         self.model, self.text, self.task = model.eval(), text, task
         self.text.suit(model.encoder.pictures)
-        if task == "tags":
-            self.text.targets = TagTargets([])
+        if task in OF_WORDS:
+            self.text.targets = TARGETS[task]([])
 
     @torch.inference_mode()
     def predict(
@@ -74,7 +74,7 @@ class Predictor:
         if not examples:
             return []
         self._check_pictures(examples)
-        if self.task == "tags":
+        if self.task in OF_WORDS:
             examples = self.text.with_words(examples)
         rows = self.text(examples)
         found: dict[int, dict[str, Any]] = {}
@@ -145,14 +145,17 @@ def _example(row: int, one: str | Mapping[str, Any] | Example) -> Example:
     raise DataError(f"input {row} is a {type(one).__name__}; give a string, or a dict with at least 'text'.")
 
 
-def predict_file(predictor: Predictor, source: str | Path, target: str | Path, chunk: int = 2000) -> None:
+def predict_file(
+    predictor: Predictor, source: str | Path, target: str | Path, chunk: int = 2000, reader: Source | None = None
+) -> None:
     """Answer a file of texts, a chunk at a time with a progress bar; the target appears only when it is whole.
 
     Args:
         predictor: a loaded model.
-        source: ``.txt`` with one text a line, or kplm's JSON lines.
+        source: ``.txt`` with one text a line, or kplm's JSON lines; or whatever ``reader`` reads.
         target: JSON lines to write, in the order of the source.
         chunk: examples in memory at once.
+        reader: how the source is written, where it is neither; such as the source of a test set.
 
     Raises:
         DataError: the source cannot be read.
@@ -160,7 +163,7 @@ def predict_file(predictor: Predictor, source: str | Path, target: str | Path, c
     """
     from tqdm import tqdm
 
-    reader: Source = PlainText() if str(source).endswith(".txt") else JsonLines()
+    reader = reader or (PlainText() if str(source).endswith(".txt") else JsonLines())
     target = Path(target)
     building = target.with_name(f".{target.name}.part")
     try:

@@ -40,3 +40,30 @@ def vqa_leaderboard(predictions: str, target: str) -> None:
     from kplm.data.sources.vqa import leaderboard
 
     print(f"wrote {leaderboard(predictions, target):,} answers to {target}")
+
+
+def supersenses(
+    predictions: str,
+    gold: str,
+    train: str | None = None,
+    wordnet: str | None = None,
+    expressions: bool = True,
+    proper_nouns: bool = True,
+) -> None:
+    """Accuracy of predicted supersenses in percent, beside WordNet's first sense and the most frequent sense of a corpus.
+
+    Args:
+        predictions: JSON lines that ``kplm predict`` wrote, with ``data.predict_source`` set to the reader of ``gold``.
+        gold: JSON lines (.jsonl or .jsonl.gz) of kplm.data.sources.SupersenseJson, or the .data.xml of Raganato et al. (2017).
+        train: a corpus in one of these forms whose most frequent supersense of each lemma is scored too; WordNet's first sense
+            stands in for lemmas it lacks.
+        wordnet: WordNet's folder; by default it is looked for.
+        expressions: count expressions of several words.
+        proper_nouns: count proper names that have gold.
+    """
+    from kplm.data.sources.supersense_scores import supersense_accuracy
+
+    table = supersense_accuracy(gold, predictions, train, wordnet, expressions, proper_nouns)
+    print(f"{'':12} {'words':>7}" + "".join(f" {who:>14}" for who in table[0].right))
+    for line in table:
+        print(f"{line.part:12} {line.items:7,}" + "".join(f" {100 * share:14.2f}" for share in line.right.values()))

@@ -86,6 +86,14 @@ def class_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterable[None]:
+    """What tests cache does not land among the user's things."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as Hugging Face writes BERT: config.json, model.safetensors, vocab.txt."""

@@ -20,6 +20,7 @@ from kg.recipe import Recipe
 from kplm.cli import main
 from kplm.hub import save_pretrained, vlbert
 from tests.data import pictures
+from tests.kg import small_wordnet
 from vision.regions import Small
 from vision.scenes import CLASSES, write_scenes
 
@@ -74,6 +75,12 @@ def tagged(args: dict[str, Any]) -> str:
     return "label\ttext_a\n" + "B-LOC O\trome ,\nO B-LOC I-LOC\tin , paris\n" * 3
 
 
+def supersense_json(args: dict[str, Any]) -> str:
+    words, senses = ["rome", "was", "good"], ["noun.location", None, "adj.all"]
+    row = {"words": words, "lemmas": words, "pos": ["PROPN", "VERB", "ADJ"], "supersense": senses}
+    return "".join(json.dumps({"id": str(i), **row}) + "\n" for i in range(6))
+
+
 def ernie_typing(args: dict[str, Any]) -> str:
     row = {"sent": "rome was", "start": 0, "end": 4, "ents": [["Q1", 0, 4, 0.9]]}
     return json.dumps([{**row, "labels": [f"t{i % 3}"]} for i in range(6)])
@@ -97,6 +104,7 @@ FORMATS: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
     "Tsv": (tsv, "tsv"),
     "Conll": (conll, "txt"),
     "TaggedTsv": (tagged, "tsv"),
+    "SupersenseJson": (supersense_json, "jsonl"),
     "ErnieTyping": (ernie_typing, "json"),
     "ErnieRelation": (ernie_relation, "json"),
     "ErnieFewRel": (ernie_fewrel, "json"),
@@ -111,12 +119,19 @@ def scenes(name: str) -> Callable[[Path, str], str]:
     return write
 
 
+def wic(folder: Path, stage: str) -> str:
+    (folder / f"{stage}.data.txt").write_text("rome\tN\t0-1\trome was\tin rome\n" * 6)
+    (folder / f"{stage}.gold.txt").write_text("T\nF\n" * 3)
+    return str(folder / f"{stage}.data.txt")
+
+
 FOLDERS: dict[str, Callable[[Path, str], str]] = {
     "Scenes": scenes("questions"),
     "EasyVqa": lambda folder, stage: stage,
     "Vqa": pictures.vqa,
     "Vcr": pictures.vcr,
     "RefCoco": pictures.refcoco,
+    "Wic": wic,
 }
 """Formats that are more than one file a stage."""
 
@@ -138,6 +153,7 @@ def places(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> dict[st
         "graph": str(graph),
         "store": str(pictures.store(folder / "store", [str(number) for number in range(4)])),
         "classes": str(folder / "classes.txt"),
+        "wordnet": str(small_wordnet.write(folder / "wordnet")),
         "weights": None,
         "name": "resnet18",
         "short": 32,

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 BASE = {"config", "errors", "fields", "knowledge", "spec", "locate", "folder"}
 MODEL_SIDE = BASE | {"nn", "models", "objectives", "heads"}
 DATA_SIDE = BASE | {"text", "masking"}
-EVERYTHING = MODEL_SIDE | DATA_SIDE | {"convert", "data", "training", "hub", "authors", "predict"}
+EVERYTHING = MODEL_SIDE | DATA_SIDE | {"convert", "data", "training", "hub", "authors", "predict", "vocab"}
 EVERYTHING |= {"command_line", "compare", "inspect", "score", "commands", "cli", "demo"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
@@ -29,7 +29,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": DATA_SIDE,
     "training": MODEL_SIDE,
     "hub": MODEL_SIDE | DATA_SIDE | {"convert", "training", "data"},
-    "authors": MODEL_SIDE | DATA_SIDE | {"convert", "training", "data", "hub"},
+    "vocab": MODEL_SIDE | DATA_SIDE | {"convert", "data"},
+    "authors": MODEL_SIDE | DATA_SIDE | {"convert", "training", "data", "hub", "vocab"},
     "predict": MODEL_SIDE | DATA_SIDE | {"convert", "training", "hub", "data"},
     "command_line": MODEL_SIDE | {"training"},
     "inspect": MODEL_SIDE | DATA_SIDE | {"data", "hub", "predict"},
@@ -42,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
 }
 KNOWLEDGE = {"kg", "vision"}
-SEES_KNOWLEDGE = {"data", "predict", "hub", "authors", "inspect", "commands", "cli", "compare", "demo"}
+SEES_KNOWLEDGE = {"data", "vocab", "predict", "hub", "authors", "inspect", "commands", "cli", "compare", "demo"}
 HEAVY = ("pykeen", "spacy", "torch_geometric", "torchvision", "transformers", "datasets")
 OWN_CHOICE = ("pykeen", "spacy", "torch_geometric", "datasets")
 """torchmetrics, which Lightning imports, brings torchvision, transformers and matplotlib along where they are installed."""

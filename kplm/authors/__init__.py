@@ -2,6 +2,7 @@
 
 from kplm.authors.ernie_thu import convert_ernie_thu
 from kplm.authors.kbert import convert_kbert
+from kplm.authors.sensebert import convert_sensebert
 from kplm.authors.vlbert import convert_vlbert
 
-__all__ = ["convert_ernie_thu", "convert_kbert", "convert_vlbert"]
+__all__ = ["convert_ernie_thu", "convert_kbert", "convert_sensebert", "convert_vlbert"]

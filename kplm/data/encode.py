@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from kplm.data.annotate import Annotator
-from kplm.data.example import Example, Picture
+from kplm.data.example import Example, Mark, Picture
 from kplm.data.markers import mark_text
 from kplm.data.targets import Targets
 from kplm.errors import DataError, KplmError, did_you_mean
@@ -20,7 +20,7 @@ from kplm.knowledge import Knowledge
 from kplm.spec import from_spec, to_spec
 from kplm.text import Tokenizer, Tokens
 from kplm.text.tokenizer import Specials
-from kplm.text.tokens import Pieces
+from kplm.text.tokens import Ints, Pieces, holding
 from kplm.text.truncate import Window
 
 log = logging.getLogger(__name__)
@@ -217,14 +217,20 @@ class TextEncoder:
     def _room(self, role: str) -> int:
         return len(self.markers[role]) + 1 if role in self.markers else 0
 
+    def _opens(self, marks: Sequence[Mark], tokens: Tokens) -> Ints:
+        """The token that opens each mark; 0, which is [CLS], where truncation cut it away."""
+        if not marks:
+            return np.zeros(0, dtype=np.int64)
+        at, parts = np.array([(mark.start - self._room(mark.role), mark.part) for mark in marks], dtype=np.int64).T
+        return np.maximum(holding([tokens], np.zeros_like(at), at, parts), 0)
+
     def _row(self, i: int, example: Example, tokens: Tokens) -> Row:
-        opens = np.array([mark.start - self._room(mark.role) for mark in example.marks], dtype=np.int64)
         row: Row = {
             "input_ids": tokens.ids,
             "document": np.ones(len(tokens), dtype=np.int64),
             "position_ids": tokens.positions,
             "segment_ids": tokens.segments,
-            "mark_positions": np.maximum(tokens.holding(opens), 0),
+            "mark_positions": self._opens(example.marks, tokens),
             "row": i,
         }
         for annotator in self.annotators:
@@ -246,7 +252,8 @@ def _uncollected() -> Iterator[None]:
 
 def unlabelled(examples: Sequence[Example]) -> list[Example]:
     """The examples without their gold labels, for prediction."""
-    return [replace(one, label=None, labels=None, tags=None, scores=None, picture=_ungraded(one)) for one in examples]
+    bare: dict[str, Any] = dict.fromkeys(("label", "labels", "tags", "tag_sets", "scores"))
+    return [replace(one, **bare, picture=_ungraded(one)) for one in examples]
 
 
 def _ungraded(example: Example) -> Picture | None:
@@ -254,11 +261,11 @@ def _ungraded(example: Example) -> Picture | None:
 
 
 def answered(example: Example, answer: Mapping[str, Any]) -> dict[str, Any]:
-    """One line of output: the example's id and text, then the answer; tags are cut to its words and shown beside them."""
+    """One line of output: the example's id and text, then the answer; what is told of each word is cut to its words and shown beside them."""
     shown: dict[str, Any] = {"id": example.id, "text": example.text}
     if example.picture is not None:
         shown |= {"image": example.picture.name} | ({"group": example.group} if example.group else {})
     if "tags" in answer:
         words = [example.text[start:end] for start, end in example.words]
-        return {**shown, "words": words, **answer, "tags": answer["tags"][: len(words)]}
+        return {**shown, "words": words, **{name: told[: len(words)] for name, told in answer.items()}}
     return {**shown, **answer}

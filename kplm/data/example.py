@@ -10,11 +10,12 @@ from kplm.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A span the task is about, such as the head and the tail of a relation; ``end`` is exclusive."""
+    """A span the task is about, such as the head and the tail of a relation; ``part`` is 0 in the text and 1 in its pair."""
 
     start: int
     end: int
     role: str
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,12 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row of a data set. Offsets count characters of ``text`` (or of ``pair`` where a link says part 1)."""
+    """One row of a data set. Offsets count characters of ``text`` (or of ``pair`` where a mark or a link says part 1)."""
 
     text: str
     pair: str | None = None
     marks: tuple[Mark, ...] = ()
-    """'head' and 'tail' for relations, 'mention' for entity typing."""
+    """'head' and 'tail' for relations, 'mention' for entity typing, 'target' for a word in context."""
     links: tuple[Link, ...] | None = None
     """None: not linked yet. An empty tuple: linked, and nothing was found."""
     label: str | None = None
@@ -83,8 +84,10 @@ class Example:
     """Gold classes of a multi-label task; may be empty."""
     words: tuple[tuple[int, int], ...] = ()
     """Character spans of the words that are tagged."""
-    tags: tuple[str, ...] | None = None
-    """Gold tag of every word, BIO for spans."""
+    tags: tuple[str | None, ...] | None = None
+    """Gold tag of every word, BIO for spans; None where a word has no gold."""
+    tag_sets: tuple[tuple[str, ...], ...] | None = None
+    """Instead of ``tags`` where several are right: all right tags of every word, none where a word has no gold."""
     picture: Picture | None = None
     references: tuple[Reference, ...] = ()
     """Words that name boxes of the picture."""
@@ -97,14 +100,16 @@ class Example:
     """File and line the example came from, for messages."""
 
     def __post_init__(self) -> None:
-        self._check_spans("marks", self.marks, 0)
         for part in (0, 1):
+            self._check_spans("marks", tuple(mark for mark in self.marks if mark.part == part), part)
             self._check_spans("links", tuple(link for link in self.links or () if link.part == part), part)
             self._check_spans("references", tuple(one for one in self.references if one.part == part), part)
-        if self.tags is not None and len(self.tags) != len(self.words):
-            raise DataError(
-                f"{self.where or 'example'}: {len(self.tags)} tags for {len(self.words)} words; give one tag a word."
-            )
+        for name, found in (("tags", self.tags), ("tag sets", self.tag_sets)):
+            if found is not None and len(found) != len(self.words):
+                one = name.removesuffix("s")
+                raise DataError(
+                    f"{self.where or 'example'}: {len(found)} {name} for {len(self.words)} words; give one {one} a word."
+                )
 
     def _check_spans(
         self, name: str, spans: tuple[Mark, ...] | tuple[Link, ...] | tuple[Reference, ...], part: int

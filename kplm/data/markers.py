@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from kplm.data.example import Example, Link, Mark, Reference
 
-Moved = TypeVar("Moved", Link, Reference)
+Moved = TypeVar("Moved", Mark, Link, Reference)
 
 ERNIE_MARKERS = {"head": "#", "tail": "$", "mention": "。"}
 """The published markers: ordinary vocabulary entries, so no new embeddings are needed (Zhang et al., 2019, section 3.4)."""
@@ -56,15 +56,17 @@ def mark_text(example: Example, markers: Mapping[str, str]) -> Example:
     """Write the markers into the text and move marks, links and words along; returns a new example."""
     if not any(mark.role in markers for mark in example.marks):
         return example
-    put = Insertions.around(example.marks, markers)
+    put, beside = (Insertions.around((m for m in example.marks if m.part == part), markers) for part in (0, 1))
 
     def move(span: Moved) -> Moved:
-        return span if span.part else replace(span, start=put.start(span.start), end=put.end(span.end))
+        by = beside if span.part else put
+        return replace(span, start=by.start(span.start), end=by.end(span.end))
 
     return replace(
         example,
         text=put.apply(example.text),
-        marks=tuple(replace(mark, start=put.start(mark.start), end=put.end(mark.end)) for mark in example.marks),
+        pair=None if example.pair is None else beside.apply(example.pair),
+        marks=tuple(map(move, example.marks)),
         links=None if example.links is None else tuple(map(move, example.links)),
         references=tuple(map(move, example.references)),
         words=tuple((put.start(start), put.end(end)) for start, end in example.words),

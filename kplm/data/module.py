@@ -24,6 +24,7 @@ from kplm.data.targets import (
     ChoiceTargets,
     ClassTargets,
     RegionTargets,
+    SenseTargets,
     SetTargets,
     TagTargets,
     Targets,
@@ -35,15 +36,18 @@ from kplm.text import Tokenizer
 from kplm.text.tokenizer import Specials
 
 log = logging.getLogger(__name__)
-Task = Literal["class", "set", "tags", "answers", "regions", "choices"]
+Task = Literal["class", "set", "tags", "senses", "answers", "regions", "choices"]
 TARGETS: dict[str, type[Targets]] = {
     "class": ClassTargets,
     "set": SetTargets,
     "tags": TagTargets,
+    "senses": SenseTargets,
     "answers": AnswerTargets,
     "regions": RegionTargets,
     "choices": ChoiceTargets,
 }
+OF_WORDS = ("tags", "senses")
+"""Tasks that ask for something of every word; a raw text is cut into words first."""
 
 
 class EncodedRows(Dataset[Row]):
@@ -79,8 +83,9 @@ class TextData(LengthBatched):
     Args:
         source: how ``train``, ``val`` and ``test`` are written.
         tokenizer: folder, file or name whose tokenizer.json or vocab.txt is used; the same as the encoder's.
-        task: 'class' (one class an example), 'set' (any number), 'tags' (one tag a word), 'answers' (answers to a question,
-            each with a score), 'regions' (regions of the picture) or 'choices' (one class a choice, several rows a question).
+        task: 'class' (one class an example), 'set' (any number), 'tags' (one tag a word), 'senses' (the same with
+            several right ones), 'answers' (answers to a question, each with a score), 'regions' (regions of the picture) or 'choices'
+            (one class a choice, several rows a question).
         train: training file.
         val: validation file.
         test: test file.
@@ -168,7 +173,7 @@ class TextData(LengthBatched):
         found = list(source.read(path))
         if not found:
             raise DataError(f"{path} holds no example.")
-        return self.text.with_words(found) if stage == "predict" and self.task == "tags" else found
+        return self.text.with_words(found) if stage == "predict" and self.task in OF_WORDS else found
 
     def answers(self, found: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
         """Predictions by row, in input order, ready to write as JSON lines."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,9 @@ from kplm.errors import LabelError, did_you_mean
 from kplm.fields import IGNORE
 from kplm.text import Tokens
 from kplm.text.sides import exchanged
+from kplm.text.tokens import Ints
+
+log = logging.getLogger(__name__)
 
 
 class Targets(ABC):
@@ -128,7 +132,7 @@ class TagTargets(Targets):
     @staticmethod
     def gold(example: Example) -> Sequence[str]:
         """The tags of its words."""
-        return example.tags or ()
+        return [name for name in example.tags or () if name is not None]
 
     def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
         """``word_positions [S]`` and ``tags [S]``; words without a gold tag get the ignore index."""
@@ -138,6 +142,60 @@ class TagTargets(Targets):
             "word_positions": at,
             "tags": [IGNORE if name is None else self.index(name, example.where) for name in gold],
         }
+
+
+class SenseTargets(Targets):
+    """The right supersenses of each word, read at any of its tokens; only words that carry gold are counted.
+
+    A name that is no class, such as a supersense that only the validation file has, is nothing a model could answer: a word
+    with no other gold teaches nothing and counts as a miss. Each such name is told once.
+    """
+
+    writes = frozenset({"tag_sets", "word_positions", "word_ends"})
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(names)
+        self._strange: set[str] = set()
+
+    @staticmethod
+    def gold(example: Example) -> Sequence[str]:
+        """All right supersenses of its words."""
+        return [name for right in _right(example) for name in right]
+
+    def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
+        """First and last token of each word ``[S]``, and ``tag_sets [S, C]``: 1 where right, 0 where wrong, without gold ignored."""
+        spans = np.array(example.words, dtype=np.int64).reshape(-1, 2)
+        first = tokens.holding(spans[:, 0])
+        sets = np.full((len(spans), len(self.names)), IGNORE, dtype=np.int8)
+        for row, right in zip(sets, _right(example)):
+            if right:
+                row[:] = 0
+                row[[self._index[name] for name in right if self._known(name, example.where)]] = 1
+        return {"word_positions": first, "word_ends": _last(tokens, first, spans[:, 1]), "tag_sets": sets}
+
+    def _known(self, name: str, where: str) -> bool:
+        if name not in self._index and name not in self._strange:
+            self._strange.add(name)
+            log.warning(
+                f"{where or 'example'}: supersense '{name}' does not occur in the training data; words with no other gold "
+                f"count as misses. To learn it all the same, name all classes in data.labels."
+            )
+        return name in self._index
+
+
+def _right(example: Example) -> Sequence[tuple[str, ...]]:
+    if example.tag_sets is not None:
+        return example.tag_sets
+    return [() if name is None else (name,) for name in example.tags or ()]
+
+
+def _last(tokens: Tokens, first: Ints, ends: Ints) -> Ints:
+    """The last token that is left of words that begin at the tokens ``first`` and end before the characters ``ends``."""
+    own = np.flatnonzero(tokens.parts == 0)
+    if not len(own):
+        return first
+    before = tokens.offsets[own, 0].searchsorted(ends) - 1
+    return np.where(first < 0, first, np.maximum(own[before], first))
 
 
 class AnswerTargets(Targets):

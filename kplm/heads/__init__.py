@@ -10,6 +10,7 @@ from kplm.heads.multiple_choice import MultipleChoice
 from kplm.heads.relation import Relation
 from kplm.heads.tag import Tag
 from kplm.heads.tag_injected import TagInjected
+from kplm.heads.tag_senses import TagSenses
 
 __all__ = [
     "Answer",
@@ -22,4 +23,5 @@ __all__ = [
     "Relation",
     "Tag",
     "TagInjected",
+    "TagSenses",
 ]

@@ -48,9 +48,12 @@ class Tag(Head):
 
     def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
         """Score the words: ``[B, S, C]``; rows of words that were cut away mean nothing."""
-        states = encoder(batch)
+        return self.output(self.dropout(self.words(encoder(batch), batch)))
+
+    def words(self, states: Tensor, batch: Batch) -> Tensor:
+        """The states ``[B, L, D]`` at the first sub-word of each word: ``[B, S, D]``."""
         index = batch["word_positions"].clamp(min=0)[..., None].expand(-1, -1, states.shape[-1])
-        return self.output(self.dropout(states.gather(1, index)))
+        return states.gather(1, index)
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy over the positions with a gold class."""

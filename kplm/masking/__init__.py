@@ -9,7 +9,18 @@ from kplm.masking.budget import Budget
 from kplm.masking.corrupt import Corrupt
 from kplm.masking.entities import EntityNoise
 from kplm.masking.regions import MaskRegions
-from kplm.masking.select import Selector, Tokens, WholeWords
+from kplm.masking.select import Preferred, Selector, Tokens, WholeWords
 from kplm.masking.words import MaskWords
 
-__all__ = ["Budget", "Corrupt", "EntityNoise", "MaskRegions", "MaskWords", "Masker", "Selector", "Tokens", "WholeWords"]
+__all__ = [
+    "Budget",
+    "Corrupt",
+    "EntityNoise",
+    "MaskRegions",
+    "MaskWords",
+    "Masker",
+    "Preferred",
+    "Selector",
+    "Tokens",
+    "WholeWords",
+]

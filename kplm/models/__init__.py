@@ -3,6 +3,7 @@
 from kplm.models.base import BaseEncoder
 from kplm.models.encoder import Encoder
 from kplm.models.ernie_thu import ErnieThu
+from kplm.models.sensebert import SenseBert
 from kplm.models.vlbert import VlBert
 
-__all__ = ["BaseEncoder", "Encoder", "ErnieThu", "VlBert"]
+__all__ = ["BaseEncoder", "Encoder", "ErnieThu", "SenseBert", "VlBert"]

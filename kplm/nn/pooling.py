@@ -75,7 +75,7 @@ class Marked(Pooling):
 
     def __init__(self, marks: int = 2) -> None:
         super().__init__()
-        self.vectors = marks
+        self.marks = self.vectors = marks
         self.init_args = {"marks": marks}
 
     def __call__(self, states: Tensor, batch: Batch) -> Tensor:
@@ -86,11 +86,23 @@ class Marked(Pooling):
         """
         marks = batch["mark_positions"]
         missing = marks.device.type == "cpu" and bool((marks < 0).any())
-        if marks.shape[1] != self.vectors or missing:
+        if marks.shape[1] != self.marks or missing:
             found = int((marks >= 0).sum(1).min()) if missing else marks.shape[1]
             raise KplmError(
-                f"Marked reads {self.vectors} marks a text, but the data marks {found} in some. Give every text its spans "
+                f"{type(self).__name__} reads {self.marks} marks a text, but the data marks {found} in some. Give every text its spans "
                 f'("head" and "tail", or "mention"), or train with model.head.init_args.pool.init_args.marks={found}.'
             )
         index = marks.clamp(min=0)[..., None].expand(-1, -1, states.shape[-1])  # [B, M, D]
         return states.gather(1, index).flatten(1)
+
+
+class FirstAndMarked(Marked):
+    """The state of [CLS], then those that open the marked spans; SuperGLUE reads a word in two contexts so (Wang et al., 2019)."""
+
+    def __init__(self, marks: int = 2) -> None:
+        super().__init__(marks)
+        self.vectors = 1 + marks
+
+    def __call__(self, states: Tensor, batch: Batch) -> Tensor:
+        """``[B, L, D]`` to ``[B, (1 + M) * D]``."""
+        return torch.cat([states[:, 0], super().__call__(states, batch)], dim=1)

@@ -6,6 +6,8 @@ from kplm.objectives.masked_regions import MaskedRegions
 from kplm.objectives.masked_words import MaskedWords
 from kplm.objectives.next_sentence import NextSentence
 from kplm.objectives.sentence_image import SentenceImage
+from kplm.objectives.supersenses import Supersenses
+from kplm.objectives.word_mean_senses import WordMeanSenses
 
 __all__ = [
     "EntityDenoising",
@@ -14,6 +16,8 @@ __all__ = [
     "NextSentence",
     "Objective",
     "SentenceImage",
+    "Supersenses",
     "Term",
     "Weighted",
+    "WordMeanSenses",
 ]

@@ -50,7 +50,11 @@ class Term(nn.Module, ABC):
 
     def forward(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Tensor:
         """The loss as a scalar from states ``[B, L, D]``; 0 with a gradient when the batch has nothing to predict."""
-        return cross_entropy(*self.predict(encoder, states, batch))
+        return self.loss(*self.predict(encoder, states, batch))
+
+    def loss(self, logits: Tensor, gold: Tensor) -> Tensor:
+        """The loss of a :data:`Prediction`, a mean over all that is not ignored; 0 with a gradient when there is none."""
+        return cross_entropy(logits, gold)
 
     def metrics(self) -> dict[str, Metric]:
         """Fresh metrics by name, beside the loss; each is updated with logits ``[N, C]`` and gold classes, none ignored."""
@@ -152,7 +156,7 @@ class Weighted(Objective):
         for term in self._terms():
             logits, gold = known(*term.predict(encoder, states, batch))
             if len(gold):
-                metrics[f"{term.name}_{LOSS}"].update(F.cross_entropy(logits, gold), len(gold))
+                metrics[f"{term.name}_{LOSS}"].update(term.loss(logits, gold), len(gold))
                 for name in term.metrics():
                     metrics[f"{term.name}_{name}"].update(logits, gold)
 

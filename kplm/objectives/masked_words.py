@@ -10,20 +10,33 @@ from torchmetrics.text import Perplexity
 
 from kplm.fields import IGNORE, Batch
 from kplm.models import BaseEncoder
-from kplm.nn.transform import Transform
 from kplm.objectives.base import Prediction, Term
+from kplm.objectives.reading import Read, check_read, reading
 
 
 class MaskedWords(Term):
-    """Predict the words a masker hid; the output table is the word table (Devlin et al., 2019, section 3.1)."""
+    """Predict the words a masker hid; the output table is the word table (Devlin et al., 2019, section 3.1).
+
+    Args:
+        read: what the word table is multiplied with, a 'transform' of the states with a bias a word, or the bare 'states'.
+
+    Raises:
+        KplmError: ``read`` is none of the two.
+    """
 
     name = "masked_words"
     reads = frozenset({"mlm_labels"})
 
+    def __init__(self, read: Read = "transform") -> None:
+        super().__init__()
+        check_read(read)
+        self.read = read
+        self.init_args = {"read": read}
+
     def build(self, encoder: BaseEncoder) -> None:
-        """A transform and one bias a word."""
-        self.transform = Transform(encoder.config, encoder.config.hidden)
-        self.bias = nn.Parameter(torch.zeros(encoder.config.vocab_size))
+        """A transform and one bias a word; neither where the bare states are read."""
+        self.transform = reading(encoder, self.read)
+        self.bias = nn.Parameter(torch.zeros(encoder.config.vocab_size)) if self.read == "transform" else None
 
     def predict(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Prediction:
         """The hidden words; only their positions are scored."""

@@ -25,6 +25,7 @@ class Finetune(Training):
         labels: class names in the order of the logits; the command line fills them in from the data.
         optimization: learning rates, decay and schedule.
         compile: run the encoder through ``torch.compile``.
+        train_encoder: False trains the head alone, on what a frozen encoder without dropout tells it: a probe of the encoder.
     """
 
     mode: Literal["min", "max"] = "max"
@@ -36,13 +37,16 @@ class Finetune(Training):
         labels: Sequence[str] = (),
         optimization: Optimization = Optimization(),  # noqa: B008 (frozen)
         compile: bool = False,
+        train_encoder: bool = True,
     ) -> None:
         super().__init__(encoder, optimization, compile)
         head.build(encoder, labels)
-        self.head = head
+        self.head, self.train_encoder = head, train_encoder
+        if not train_encoder:
+            encoder.requires_grad_(False).eval()
         self.val_scores, self.test_scores = head.metrics(), head.metrics()
         self.val_loss, self.test_loss = MeanMetric(), MeanMetric()
-        self.save_hyperparameters({"labels": list(labels)})
+        self.save_hyperparameters({"labels": list(labels), "train_encoder": train_encoder})
 
     @property
     def reads(self) -> Mapping[str, frozenset[str]]:
@@ -62,6 +66,13 @@ class Finetune(Training):
     def parts(self) -> dict[str, Any]:
         """The head and its classes, as JSON."""
         return {"head": to_spec(self.head), "labels": list(self.head.names)}
+
+    def train(self, mode: bool = True) -> Finetune:
+        """Switch dropout; a frozen encoder keeps it off."""
+        super().train(mode)
+        if not self.train_encoder:
+            self.encoder.eval()
+        return self
 
     def setup(self, stage: str) -> None:
         """Check that data and model fit each other, and let the head begin; a checkpoint that is resumed comes later.

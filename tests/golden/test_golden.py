@@ -101,6 +101,34 @@ def test_a_changed_weight_of_vlbert_fails(copied: Callable[..., Path], name: str
     assert main(["vlbert", str(case)]) == 1
 
 
+@pytest.mark.parametrize("name", ["case1_heads", "case2_tied_end_to_end"])
+@pytest.mark.parametrize(
+    "table", ["word_table", "sense_table", "allowed_mask", "position_table", "ln_beta", "mlm_mask", "span_allowed"]
+)
+def test_a_changed_input_of_sensebert_fails(copied: Callable[..., Path], name: str, table: str) -> None:
+    case = copied(name, "sensebert")
+    inputs = load_file(case / "inputs.safetensors")
+    given = inputs[table]
+    inputs[table] = ~given if given.dtype == torch.bool else given + 0.5
+    save_file(inputs, case / "inputs.safetensors")
+    assert main(["sensebert", str(case), "--atol", "1e-6"]) == 1
+
+
+@pytest.mark.parametrize("name", ["case1_heads", "case2_tied_end_to_end"])
+def test_every_recorded_tensor_of_sensebert_counts(
+    copied: Callable[..., Path], capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    case = copied(name, "sensebert")
+    outputs = load_file(case / OUTPUTS)
+    altered = {key: ~value if value.dtype == torch.bool else value + 1e-5 for key, value in outputs.items()}
+    where = {key: value for key, value in outputs.items() if key.endswith("_index")}
+    save_file(altered | where, case / OUTPUTS)
+    assert main(["sensebert", str(case), "--atol", "1e-6"]) == 1
+    failed = {line.split()[2] for line in capsys.readouterr().out.splitlines() if line.startswith("  FAIL")}
+    failed = {"slm_valid" if name == "exact" else name for name in failed}
+    assert failed == set(outputs) - set(where)
+
+
 @pytest.mark.parametrize(("name", "index"), [("boxes", (0, 1, 0)), ("mvrc_ops", (0, 2)), ("mvrc_labels", (2, 1, 3))])
 def test_a_changed_input_of_vlbert_fails(copied: Callable[..., Path], name: str, index: tuple[int, ...]) -> None:
     case = copied("pretrain_precomputed", "vlbert")

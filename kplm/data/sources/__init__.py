@@ -8,13 +8,16 @@ from kplm.data.sources.ernie import ErnieFewRel, ErnieRelation, ErnieTyping
 from kplm.data.sources.fewrel import FewRel
 from kplm.data.sources.jsonl import JsonLines, example_from_json, example_to_json
 from kplm.data.sources.plain import PlainText
+from kplm.data.sources.raganato import Raganato
 from kplm.data.sources.refcoco import RefCoco
 from kplm.data.sources.scenes import Scenes
+from kplm.data.sources.supersense_json import SupersenseJson
 from kplm.data.sources.tagged import TaggedTsv
 from kplm.data.sources.tsv import Tsv
 from kplm.data.sources.typing import EntityTyping, Ufet
 from kplm.data.sources.vcr import Vcr
 from kplm.data.sources.vqa import Vqa
+from kplm.data.sources.wic import Wic
 
 __all__ = [
     "Captions",
@@ -27,14 +30,17 @@ __all__ = [
     "FewRel",
     "JsonLines",
     "PlainText",
+    "Raganato",
     "RefCoco",
     "Scenes",
     "Source",
+    "SupersenseJson",
     "TaggedTsv",
     "Tsv",
     "Ufet",
     "Vcr",
     "Vqa",
+    "Wic",
     "example_from_json",
     "example_to_json",
 ]

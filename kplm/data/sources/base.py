@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,14 +29,15 @@ class Source(ABC):
 def lines(path: str | Path) -> Iterator[tuple[str, str]]:
     """Yield ``("train.txt:1", "text of the line")`` without line ends; only newlines end a line, never U+2028.
 
+    A file whose name ends in ``.gz`` is unpacked on the way.
+
     Raises:
-        DataError: the file is missing, is a folder, or is not UTF-8.
+        DataError: the file is missing, is a folder, cannot be unpacked, or is not UTF-8.
     """
     path = _existing(Path(path))
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            where = f"{path.name}:{number}"
-            yield where, _decode(raw, where, "utf-8-sig" if number == 1 else "utf-8")
+    for number, raw in enumerate(_unpacked(path) if path.suffix == ".gz" else _raw(path), start=1):
+        where = f"{path.name}:{number}"
+        yield where, _decode(raw, where, "utf-8-sig" if number == 1 else "utf-8")
 
 
 def json_lines(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -92,6 +95,19 @@ def describe(value: object) -> str:
         return "null"
     names = {dict: "object", list: "list", str: "string", bool: "truth value", int: "number", float: "number"}
     return f"the {names.get(type(value), type(value).__name__)} {_shorten(json.dumps(value, ensure_ascii=False))}"
+
+
+def _raw(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from file
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    try:
+        with gzip.open(path) as file:
+            yield from file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} cannot be unpacked: {error}. Copy it again.") from None
 
 
 def _existing(path: Path) -> Path:

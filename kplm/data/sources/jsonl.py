@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from kplm.errors import DataError, did_you_mean
 
 _MARKS = ("head", "tail", "mention")
 _OF_PICTURES = ("question", "image", "boxes", "meant", "features", "references", "answers", "group")
-_FIELDS = ("text", "tokens", "pair", "marks", *_MARKS, "links", "label", "labels", "words", "tags", "id", *_OF_PICTURES)
+_OF_WORDS = ("words", "tags", "tag_sets")
+_FIELDS = ("text", "tokens", "pair", "marks", *_MARKS, "links", "label", "labels", *_OF_WORDS, "id", *_OF_PICTURES)
 ASKED = "[MASK]"
 """The second text of a question: the word that a model would fill in is the answer (Su et al., 2020, section 4.2.2)."""
 _FORM = "A row needs text, or tokens; offsets count characters from 0, and the end is exclusive."
@@ -27,13 +28,14 @@ class JsonLines(Source):
     ``text``              string
     ``tokens``            list of strings, instead of ``text`` and ``words``: they are joined by single spaces
     ``pair``              string, the second text of a pair task
-    ``marks``             ``[[start, end, role], ...]``, roles such as head, tail and mention
+    ``marks``             ``[[start, end, role, part?], ...]``, roles such as head, tail and mention
     ``head`` and so on    ``[start, end]``: ``head``, ``tail`` and ``mention`` are short forms of a mark
     ``links``             ``[[start, end, entity, score?, part?], ...]``; ``[]`` says linked, nothing found
     ``label``             string or whole number
     ``labels``            list of strings, for tasks with several labels
     ``words``             ``[[start, end], ...]``, the words that are tagged
-    ``tags``              list of strings, one a word
+    ``tags``              list of strings, one a word; null for a word without gold
+    ``tag_sets``          list of lists of strings, instead of ``tags`` where several are right; ``[]`` says no gold
     ``id``                string or whole number; the line number where absent
     ``question``          string, instead of ``text`` and ``pair``, for visual question answering
     ``image``             string, the picture's path, relative to this file
@@ -75,7 +77,8 @@ def example_from_json(row: Mapping[str, Any], where: str, folder: str = "") -> E
         label=fields.name("label") if fields.has("label") else None,
         labels=tuple(fields.strings("labels")) if fields.has("labels") else None,
         words=words,
-        tags=tuple(fields.strings("tags")) if fields.has("tags") else None,
+        tags=_tags(fields) if fields.has("tags") else None,
+        tag_sets=_tag_sets(fields) if fields.has("tag_sets") else None,
         picture=_picture(fields, folder) if fields.has("image") else None,
         references=tuple(_references(fields)) if fields.has("references") else (),
         scores=tuple(_scores(fields)) if fields.has("answers") else None,
@@ -91,12 +94,13 @@ def example_to_json(example: Example) -> dict[str, Any]:
         "id": example.id or None,
         "text": example.text,
         "pair": example.pair,
-        "marks": [[mark.start, mark.end, mark.role] for mark in example.marks] or None,
+        "marks": [[mark.start, mark.end, mark.role, mark.part] for mark in example.marks] or None,
         "links": None if example.links is None else [_link_to_json(link) for link in example.links],
         "label": example.label,
         "labels": None if example.labels is None else list(example.labels),
         "words": [list(span) for span in example.words] or None,
         "tags": None if example.tags is None else list(example.tags),
+        "tag_sets": None if example.tag_sets is None else [list(right) for right in example.tag_sets],
         "references": [[one.start, one.end, one.box, one.part] for one in example.references] or None,
         "answers": None if example.scores is None else dict(example.scores),
         "group": example.group or None,
@@ -137,8 +141,8 @@ def _words(row: Row, length: int) -> tuple[tuple[int, int], ...]:
 
 def _marks(row: Row) -> Iterator[Mark]:
     if row.has("marks"):
-        for start, end, role, *_ in row.entries("marks", "[start, end, role]", int, int, str):
-            yield Mark(start, end, role)
+        for start, end, role, *rest in row.entries("marks", "[start, end, role, part?]", int, int, str, int, least=3):
+            yield Mark(start, end, role, _part(row, "a mark", rest))
     for role in _MARKS:
         if row.has(role):
             span = row.entry(role, row.fields[role], "[start, end]", int, int)
@@ -148,10 +152,28 @@ def _marks(row: Row) -> Iterator[Mark]:
 def _links(row: Row) -> Iterator[Link]:
     form = "[start, end, entity, score?, part?]"
     for start, end, entity, *rest in row.entries("links", form, int, int, str, NUMBER, int, least=3):
-        score, part = (*rest, 1.0, 0)[0], rest[1] if len(rest) > 1 else 0
-        if part not in (0, 1):
-            raise row.error(f"a link has part {describe(part)}; 0 is the text, 1 is the pair.")
-        yield Link(start, end, entity, float(score), part)
+        yield Link(start, end, entity, float((*rest, 1.0)[0]), _part(row, "a link", rest[1:]))
+
+
+def _part(row: Row, what: str, given: Sequence[int]) -> int:
+    part = given[0] if given else 0
+    if part not in (0, 1):
+        raise row.error(f"{what} has part {describe(part)}; 0 is the text, 1 is the pair.")
+    return part
+
+
+def _tags(row: Row) -> tuple[str | None, ...]:
+    found = row.get("tags", list)
+    if not all(one is None or is_a(one, str) for one in found):
+        raise row.wrong("tags", "a list of strings, or null for a word without gold", found)
+    return tuple(found)
+
+
+def _tag_sets(row: Row) -> tuple[tuple[str, ...], ...]:
+    found = row.get("tag_sets", list)
+    if not all(is_a(right, list) and all(is_a(one, str) for one in right) for right in found):
+        raise row.wrong("tag_sets", "a list of lists of strings", found)
+    return tuple(map(tuple, found))
 
 
 def _link_to_json(link: Link) -> list[Any]:

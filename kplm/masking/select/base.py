@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Generator, Tensor
 
 from kplm.text import Tokenizer
@@ -27,6 +28,11 @@ class Selector(ABC):
 
         Returns: ``[B, L]`` bool.
         """
+
+
+def continuations(tokenizer: Tokenizer, rows: int | None = None) -> Tensor:
+    """``[V]`` bool: the tokens that go on with the word before them; ``rows`` where a table has more than the tokenizer."""
+    return torch.tensor([tokenizer.continues(token) for token in range(rows or len(tokenizer))])
 
 
 def ranks(keys: Tensor) -> Tensor:

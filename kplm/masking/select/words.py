@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from kplm.masking.select.base import Selector, ranks
+from kplm.masking.select.base import Selector, continuations, ranks
 from kplm.text import Tokenizer
 
 
@@ -18,7 +18,7 @@ class WholeWords(Selector):
 
     def build(self, tokenizer: Tokenizer) -> None:
         """Remember which tokens continue a word."""
-        self._continues = torch.tensor([tokenizer.continues(token) for token in range(len(tokenizer))])
+        self._continues = continuations(tokenizer)
 
     def __call__(self, ids: Tensor, allowed: Tensor, budget: Tensor, generator: Generator) -> Tensor:
         """At most ``budget`` positions a row, whole words only."""

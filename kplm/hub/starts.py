@@ -1,49 +1,27 @@
-"""Loading and saving models: folders with config.json, model.safetensors, tokenizer.json and a model card."""
+"""The encoders that configs name: each system from its own checkpoint, or started from one of BERT's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 from torch import nn
 
 from kg import EntityTable
-from kplm.config import EncoderConfig, ErnieThuConfig, VlBertConfig
-from kplm.convert import bert as bert_format
-from kplm.convert.weights import read_weights
+from kg.wordnet import SUPERSENSES, Exceptions
+from kplm.config import ErnieThuConfig, SenseBertConfig, VlBertConfig
+from kplm.data.supersenses import allowed_of
 from kplm.errors import CheckpointError
-from kplm.folder import FORMAT, load_whole, read_checkpoint, read_config, write_folder
-from kplm.heads import Head
+from kplm.hub.folders import from_pretrained
 from kplm.locate import locate
-from kplm.models import BaseEncoder, Encoder, ErnieThu, VlBert
+from kplm.masking.select.base import continuations
+from kplm.models import BaseEncoder, Encoder, ErnieThu, SenseBert, VlBert
 from kplm.nn.entities import Learned
-from kplm.spec import from_spec
-from kplm.training import Finetune, Training
-
-CHECKPOINT = ".ckpt"
-
-
-def from_pretrained(name: str | Path, revision: str | None = None, local_files_only: bool = False) -> BaseEncoder:
-    """The encoder of a saved model, or of a Hugging Face BERT checkpoint of any size.
-
-    Args:
-        name: folder, ``package:NAME/folder``, hub repository, or the checkpoint of a training run (``.ckpt``).
-        revision: branch, tag or commit of a hub repository.
-        local_files_only: never download.
-
-    Raises:
-        CheckpointError: nothing is there, the weights do not fit the config, or another system wrote them.
-    """
-    found = locate(name, revision, local_files_only)
-    if found.suffix == CHECKPOINT:
-        return _rebuild(*read_checkpoint(found), found)
-    config = read_config(found)
-    return _rebuild(config, read_weights(found), found) if FORMAT in config else _bert(found, config)
+from kplm.text import Tokenizer
+from kplm.text.beside import tokenizer_beside
 
 
 def bert(
@@ -58,7 +36,7 @@ def bert(
         dropout: replaces the checkpoint's dropout, for states and attention alike.
     """
     found = _with_dropout(from_pretrained(pretrained, revision, local_files_only), dropout)
-    if not isinstance(found, Encoder):
+    if not _is_plain(found):
         raise CheckpointError(f"{pretrained} holds a {type(found).__name__}, not a plain BERT encoder.")
     return found
 
@@ -88,7 +66,7 @@ def ernie_thu(
             vectors are frozen and come with the data.
     """
     found = from_pretrained(pretrained, revision, local_files_only)
-    if isinstance(found, Encoder):
+    if _is_plain(found):
         kinds = tuple(layer_types or published_layers(found.config.layers))
         found = _grow(found, kinds, entity_width, entity_heads, entity_init_std)
     if not isinstance(found, ErnieThu):
@@ -129,7 +107,7 @@ def vlbert(
         KplmError: ``features`` have another width than the checkpoint reads.
     """
     found = _with_dropout(from_pretrained(pretrained, revision, local_files_only), dropout)
-    if isinstance(found, Encoder):
+    if _is_plain(found):
         width = int(getattr(features, "width", feature_width))
         choices = {"region_classes": region_classes, "visual_init": visual_init, "special_words": special_words}
         found = _see(found, width, geometry_width=geometry_width, **choices)
@@ -142,85 +120,47 @@ def vlbert(
     return found
 
 
+def sensebert(
+    pretrained: str,
+    wordnet: str | None = None,
+    sense_init_std: float = 0.02,
+    shortest: int = 4,
+    stop_words: list[str] | None = None,
+    dropout: float | None = None,
+    revision: str | None = None,
+    local_files_only: bool = False,
+) -> SenseBert:
+    """SenseBERT, from its own checkpoint or started from a BERT checkpoint whose words learn of WordNet's supersenses.
+
+    Args:
+        pretrained: folder, ``package:NAME/folder`` or hub repository; a BERT start needs its tokenizer there too.
+        wordnet: folder of WordNet for a BERT start; by default it is looked for. A saved SenseBERT needs none.
+        sense_init_std: spread of a BERT start's sense table; at 0 it begins as plain BERT.
+        shortest: shorter words of a BERT start's vocabulary have no supersense, in characters.
+        stop_words: words that have none; by default English function words.
+        dropout: replaces the checkpoint's dropout, for states and attention alike.
+        revision: branch, tag or commit of a hub repository.
+        local_files_only: never download.
+
+    Raises:
+        CheckpointError: the checkpoint is of another system, or a BERT start has no tokenizer, or one that does not fit.
+        KgError: WordNet is not found, or of another language than the vocabulary.
+    """
+    found = _with_dropout(from_pretrained(pretrained, revision, local_files_only), dropout)
+    if _is_plain(found):
+        tokenizer = tokenizer_beside(locate(pretrained, revision, local_files_only), found.config.vocab_size)
+        found = _sense(found, tokenizer, wordnet, Exceptions(shortest, stop_words), sense_init_std)
+    if not isinstance(found, SenseBert):
+        raise CheckpointError(
+            f"{pretrained} holds a {type(found).__name__}; SenseBERT starts from BERT or from itself."
+        )
+    return found
+
+
 def published_layers(layers: int) -> tuple[str, ...]:
     """The published pattern for any depth: just under half plain layers, one 'mix', the rest 'norm' (5 + 1 + 6 of 12)."""
     plain = (layers - 1) // 2
     return ("sim",) * plain + ("mix",) + ("norm",) * (layers - plain - 1)
-
-
-def save_pretrained(
-    model: BaseEncoder | Training,
-    directory: str | Path,
-    text: dict[str, Any] | None = None,
-    objective: nn.Module | None = None,
-) -> Path:
-    """Write a model so that :func:`from_pretrained` and :func:`kplm.load` read it; the folder appears only when it is whole.
-
-    Args:
-        model: an encoder, or a :class:`kplm.training.Training` whose head or objective comes along.
-        directory: folder to make; files of an earlier save are replaced.
-        text: description of the text side, see :meth:`kplm.data.encode.TextEncoder.describe`; a fine-tuned model knows it.
-        objective: pretraining heads to keep beside an encoder.
-
-    Raises:
-        CheckpointError: the folder cannot be written.
-    """
-    if isinstance(model, Training):
-        spec = model.describe()
-        state = _trained(model.state_dict())
-    else:
-        spec = {"encoder": model.describe()}
-        state = {f"encoder.{name}": value for name, value in model.state_dict().items()}
-        state |= {f"objective.{name}": value for name, value in objective.state_dict().items()} if objective else {}
-    return write_folder(Path(directory), {**spec, "text": spec.get("text") or text}, state)
-
-
-def export(checkpoint: str | Path, directory: str | Path) -> Path:
-    """Turn the checkpoint of a training run into a model folder, its head or its objective included.
-
-    Raises:
-        CheckpointError: it is no checkpoint of such a run, or the folder cannot be written.
-    """
-    spec, state = read_checkpoint(locate(checkpoint))
-    return write_folder(Path(directory), spec, _trained(state))
-
-
-def load_finetuned(path: str | Path) -> tuple[Finetune, dict[str, Any]]:
-    """A fine-tuned model and the description of its text side, from a folder or a Lightning checkpoint.
-
-    Raises:
-        CheckpointError: the file holds no fine-tuned kplm model.
-    """
-    found = locate(path)
-    if found.is_file():
-        spec, state = read_checkpoint(found)
-    else:
-        spec, state = read_config(found), read_weights(found)
-    if "encoder" not in spec:
-        kind = spec.get("model_type", "unknown")
-        raise CheckpointError(
-            f"{path} holds a model of another kind (model_type '{kind}'), not a fine-tuned kplm model."
-        )
-    if not spec.get("head") or not spec.get("text"):
-        raise CheckpointError(
-            f"{path} holds an encoder without a head; fine-tune it first, or read it with from_pretrained."
-        )
-    encoder = _skeleton(spec)
-    model = Finetune(encoder, from_spec(spec["head"], Head), spec["labels"])
-    model.text = spec["text"]
-    wanted = set(_trained(model.state_dict()))
-    load_whole(model, _trained(state), wanted, found)
-    return model.eval(), spec["text"]
-
-
-def _bert(folder: Path, config: dict[str, Any]) -> Encoder:
-    sizes = bert_format.config_from(config)
-    encoder = Encoder(sizes)
-    weights = read_weights(folder)
-    state, fresh = bert_format.encoder_state(weights, sizes)
-    encoder.load_state_dict(state, strict=False)
-    encoder.fresh, encoder.beside = tuple(sorted(fresh)), bert_format.pretraining_heads(weights)
-    return encoder
 
 
 def _grow(start: Encoder, layer_types: tuple[str, ...], width: int, heads: int, std: float) -> ErnieThu:
@@ -240,6 +180,18 @@ def _see(start: Encoder, width: int, **choices: Any) -> VlBert:
     if start.pooler is None:
         model.pooler = None
     model.fresh, model.beside = (*sorted(model.start_from(start)), *start.fresh), start.beside
+    return model
+
+
+def _sense(start: Encoder, tokenizer: Tokenizer, wordnet: str | None, exceptions: Exceptions, std: float) -> SenseBert:
+    rows = start.config.vocab_size
+    allowed = allowed_of(tokenizer, rows, wordnet, exceptions)
+    model = SenseBert(SenseBertConfig(**asdict(start.config), senses=SUPERSENSES))
+    if start.pooler is None:
+        model.pooler = None
+    model.know(allowed, continuations(tokenizer, rows))
+    model.fresh, model.beside = (*sorted(model.start_from(start)), *start.fresh), start.beside
+    nn.init.normal_(model.sense_table, std=std)
     return model
 
 
@@ -267,28 +219,6 @@ def _with_dropout(encoder: BaseEncoder, dropout: float | None) -> BaseEncoder:
     return again
 
 
-def _skeleton(spec: dict[str, Any]) -> BaseEncoder:
-    config = from_spec(spec["encoder"]["config"], EncoderConfig)
-    module, _, name = spec["encoder"]["class_path"].rpartition(".")
-    kind = getattr(import_module(module), name)
-    if not issubclass(kind, BaseEncoder):
-        raise CheckpointError(f"config.json names {module}.{name} as the encoder, which is no encoder of kplm's.")
-    return kind(config, **{name: from_spec(part) for name, part in spec["encoder"].get("parts", {}).items()})
-
-
-def _rebuild(spec: dict[str, Any], state: dict[str, torch.Tensor], where: Path) -> BaseEncoder:
-    encoder, own = _skeleton(spec), _part(state, "encoder.")
-    if not any(name.startswith("pooler.") for name in own):
-        encoder.pooler = None
-    load_whole(encoder, own, set(encoder.state_dict()), where)
-    encoder.beside = _part(state, "objective.")
-    return encoder
-
-
-def _trained(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights of the encoder and of what stands on it; metrics and the like stay behind."""
-    return {name: value for name, value in state.items() if name.startswith(("encoder.", "head.", "objective."))}
-
-
-def _part(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+def _is_plain(model: BaseEncoder) -> TypeGuard[Encoder]:
+    """Whether it is BERT itself, not one of the systems that grew from it."""
+    return type(model) is Encoder

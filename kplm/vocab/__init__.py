@@ -1,0 +1,1 @@
+"""A vocabulary that grows after pretraining: more whole words, old ids unchanged."""
