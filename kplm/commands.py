@@ -45,10 +45,11 @@ def _vision() -> dict[str, Command]:
 
 def _inspect() -> dict[str, Command]:
     from kplm.inspect.regions import regions
+    from kplm.inspect.roles import roles
     from kplm.inspect.senses import senses
     from kplm.inspect.tree import tree
 
-    return {"tree": tree, "regions": regions, "senses": senses}
+    return {"tree": tree, "regions": regions, "roles": roles, "senses": senses}
 
 
 def _score() -> dict[str, Command]:
@@ -59,6 +60,9 @@ def _score() -> dict[str, Command]:
         "vcr-leaderboard": score.vcr_leaderboard,
         "vqa": score.vqa_leaderboard,
         "supersenses": score.supersenses,
+        "squad": score.squad,
+        "squad-leaderboard": score.squad_leaderboard,
+        "srl": score.srl,
     }
 
 
@@ -68,6 +72,7 @@ def _convert() -> dict[str, Command]:
     return {
         "ernie-thu": authors.convert_ernie_thu,
         "kbert": authors.convert_kbert,
+        "sembert": authors.convert_sembert,
         "sensebert": authors.convert_sensebert,
         "vlbert": authors.convert_vlbert,
     }

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kplm.errors import KplmError
+from kplm.role_tags import check_tags
 
 LAYER_TYPES = ("sim", "mix", "norm")
 VISUAL_SCALES = ("norm", "scalar")
+TAG_ENCODERS = ("linear", "gru")
+WORD_POOLINGS = ("max", "first")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,3 +136,36 @@ class SenseBertConfig(EncoderConfig):
         if twice or not self.senses:
             told = f"names {', '.join(twice)} twice" if twice else "is empty"
             raise KplmError(f"senses {told}; give one name a row of the sense table, such as kg.wordnet.SUPERSENSES.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemBertConfig(EncoderConfig):
+    """SemBERT: words with their semantic roles (Zhang et al., 2020). Defaults are the released model, but for its tags."""
+
+    tags: tuple[str, ...]
+    """Names of the rows of the tag table, see :mod:`kplm.role_tags`."""
+    tag_width: int = 10
+    """Width T of a tag's vector, and of what the roles add to a word."""
+    aspects: int = 3
+    """Predicate-argument structures A of a sentence that are read."""
+    tag_encoder: str = "linear"
+    """What reads the tags of a structure: 'linear' (as released) or 'gru' (both ways along the words, as in the paper)."""
+    pooling: str = "max"
+    """What stands for a text: 'max' over its words (released from 2022 on), or the 'first' one, which is [CLS] (before)."""
+    compat: bool = False
+    """Compute as the authors' code does, whose outputs depend on what else is in the batch; for checkpoints of theirs."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "tags", tuple(self.tags))
+        check_tags(self.tags)
+        for name, possible in (("tag_encoder", TAG_ENCODERS), ("pooling", WORD_POOLINGS)):
+            if getattr(self, name) not in possible:
+                raise KplmError(f"{name}='{getattr(self, name)}'; possible are {', '.join(possible)}.")
+        if self.aspects < 1 or self.tag_width < 1:
+            raise KplmError(f"aspects={self.aspects} and tag_width={self.tag_width}; both must be 1 or more.")
+
+    @property
+    def tag_rows(self) -> int:
+        """Rows of the tag table."""
+        return len(self.tags)

@@ -1,7 +1,8 @@
 """The table of batch fields: what each tensor is called, its shape letters, its type and what fills its padding.
 
-Letters: L tokens, S words, E entity slots, C classes, M marks, N candidates, W entity width; of pictures R regions, V feature width, K region
-classes, X corners of a box or columns of pixels, Y rows of pixels, Q colours, Z sides. A field has one value a row when its shape is empty.
+Letters: L tokens, T characters, S words, A aspects (predicate-argument structures), E entity slots, C classes, M marks, N candidates,
+W entity width, Z both sides; of pictures R regions, V feature width, K region classes, X corners of a box or columns of pixels, Y rows of
+pixels, Q colours. A field has one value a row when its shape is empty.
 A new kind of knowledge adds its rows here; the collator needs no other word about them.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,6 +42,20 @@ FIELDS: dict[str, Field] = {
     "entity_vectors": Field("EW", torch.float32, 0.0, "frozen entity vectors of the slots"),
     "mark_positions": Field("M", torch.int64, -1, "token position of each marker that opens a marked span"),
     "label": Field("", torch.int64, IGNORE, "class index"),
+    "number": Field("", torch.float32, float("nan"), "the number that is asked for; nan where it is not known"),
+    "answer_tokens": Field(
+        "Z", torch.int64, IGNORE, "first and last token of the answer; both 0, which is [CLS], where the row holds none"
+    ),
+    "character_spans": Field(
+        "LZ",
+        torch.int32,
+        -1,
+        "first character of a token that may answer and the one behind its last; -1 for other tokens",
+    ),
+    "characters": Field("T", torch.int32, -1, "the text that these tokens cover, a code point each"),
+    "right_answers": Field(
+        "NT", torch.int32, -1, "answers that count as right, a code point each; none: there is no answer"
+    ),
     "group": Field("", torch.int64, -1, "number of the question that the row is one choice for"),
     "labels": Field("C", torch.float32, 0.0, "1 for every class that applies"),
     "word_positions": Field(
@@ -50,6 +66,8 @@ FIELDS: dict[str, Field] = {
     "tag_sets": Field(
         "SC", torch.int8, IGNORE, "1 for every tag that is right for a word; ignored where it has no gold"
     ),
+    "word_of": Field("L", torch.int64, 0, "number of the word a token belongs to, from 1; a special token is a word"),
+    "role_tags": Field("AS", torch.int64, 0, "tag of each word in each predicate-argument structure that is read"),
     "mlm_labels": Field("L", torch.int64, IGNORE, "original token where a masker changed it"),
     "sense_spans": Field("NZ", torch.int64, -1, "first position of each hidden split word and the one behind its last"),
     "sense_allowed": Field("NC", torch.bool, 0, "True for every supersense such a word may have"),
@@ -81,3 +99,13 @@ FIELDS: dict[str, Field] = {
     "epoch": Field("", torch.int64, 0, "how often the row was given out before; with it maskers draw anew each time"),
     "row": Field("", torch.int64, -1, "index of the example in its file, so that predictions keep their order"),
 }
+
+
+def code_points(text: str) -> np.ndarray:
+    """A text as a field: ``[T] int32``; :func:`written` is the inverse."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.int32)
+
+
+def written(points: np.ndarray) -> str:
+    """The text that ``[T]`` code points spell; padding is left out."""
+    return points[points >= 0].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")

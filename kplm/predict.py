@@ -16,11 +16,16 @@ from kplm.data.batches import OwnShare
 from kplm.data.collate import Collator
 from kplm.data.encode import TextEncoder, answered, unlabelled
 from kplm.data.example import Example
-from kplm.data.module import OF_WORDS, TARGETS
+from kplm.data.module import OF_WORDS, TARGETS, EncodedRows
+from kplm.data.questions import QuestionCollator, Windowed
+from kplm.data.roles.base import Predicate
 from kplm.data.sources import JsonLines, PlainText, Source, example_from_json
 from kplm.errors import DataError, KplmError
+from kplm.heads import TagRoles
 from kplm.hub import load_finetuned
 from kplm.knowledge import Knowledge
+from kplm.roles.stretches import PREDICATE
+from kplm.roles.tagger import RoleTagger
 from kplm.training.finetune import Finetune
 
 
@@ -30,14 +35,13 @@ class Predictor:
     Args:
         model: the fine-tuned model.
         text: how texts become batches.
-        task: 'class', 'set', 'tags', 'senses', 'answers' or 'regions'.
+        task: what is asked for, see :class:`kplm.data.module.TextData`.
     """
 
     def __init__(self, model: Finetune, text: TextEncoder, task: str) -> None:
         self.model, self.text, self.task = model.eval(), text, task
         self.text.suit(model.encoder.pictures)
-        if task in OF_WORDS:
-            self.text.targets = TARGETS[task]([])
+        self.text.targets = TARGETS[task]([])
 
     @torch.inference_mode()
     def predict(
@@ -74,13 +78,17 @@ class Predictor:
         if not examples:
             return []
         self._check_pictures(examples)
+        return self._answers(examples, batch_tokens)
+
+    def _answers(self, examples: list[Example], batch_tokens: int) -> list[dict[str, Any]]:
         if self.task in OF_WORDS:
             examples = self.text.with_words(examples)
-        rows = self.text(examples)
+        rows = EncodedRows(self.text(examples), self.text)
+        questions = Windowed(rows, [row["row"] for row in rows.rows])
         found: dict[int, dict[str, Any]] = {}
-        collate = Collator([annotator.complete for annotator in self.text.annotators])
-        for batch in OwnShare([self.text.length(row) for row in rows], batch_tokens, 64):
-            whole = collate([self.text.fetch(rows[i]) for i in batch])
+        collate = QuestionCollator(Collator([annotator.complete for annotator in self.text.annotators]))
+        for batch in OwnShare(questions.lengths, batch_tokens, 64):
+            whole = collate([questions[i] for i in batch])
             found.update(self.model.predict_step({k: v.to(self.model.device) for k, v in whole.items()}, 0))
         return [answered(example, found[i]) for i, example in enumerate(examples)]
 
@@ -92,6 +100,52 @@ class Predictor:
             told = "comes without the features of pictures" if able else "was trained without pictures"
             fix = "convert it with --features" if able else "load a model that reads them"
             raise DataError(f"{shown.where or 'input'}: this {kind} {told}. Leave out 'image', or {fix}.")
+
+
+class RolePredictor(Predictor):
+    """A role labeller with everything between a raw sentence and its predicates.
+
+    Raw texts are cut into words by spaCy's English tokenizer, which cuts as PropBank does ("do", "n't"); inputs may bring
+    their ``words`` or ``tokens``. An input with marks of the role 'predicate' is asked about these words alone.
+    """
+
+    def __init__(self, model: Finetune, text: TextEncoder, task: str) -> None:
+        super().__init__(model, text, task)
+        self.tagger = RoleTagger(model, text)
+
+    def _answers(self, examples: list[Example], batch_tokens: int) -> list[dict[str, Any]]:
+        """``{"id", "text", "words", "verbs"}`` an example; a verb is ``{"verb", "index", "tags"}``, as AllenNLP writes them."""
+        spans = [one.words for one in examples]
+        raw = [i for i, one in enumerate(spans) if not one]
+        for i, cut in zip(raw, _english_words([examples[i].text for i in raw])):
+            spans[i] = tuple(cut)
+        sentences = [[one.text[start:end] for start, end in cut] for one, cut in zip(examples, spans)]
+        given = [_predicates(one, cut) for one, cut in zip(examples, spans)]
+        found = self.tagger(sentences, given, batch_tokens)
+        return [_roles(*one) for one in zip(examples, sentences, found)]
+
+
+def _english_words(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    from kg.parsing import english_words
+
+    try:
+        return english_words(texts) if texts else []
+    except ImportError as error:
+        raise KplmError(
+            f"raw texts are cut into words by spaCy: {error}. pip install 'kplm[kg]', or give words."
+        ) from None
+
+
+def _predicates(example: Example, words: Sequence[tuple[int, int]]) -> list[int] | None:
+    """The words that are marked as predicates; None where nothing is marked."""
+    marks = [mark for mark in example.marks if mark.role == PREDICATE]
+    holding = [next((i for i, (_, end) in enumerate(words) if end > mark.start), None) for mark in marks]
+    return [i for i in holding if i is not None] if marks else None
+
+
+def _roles(example: Example, words: Sequence[str], found: Sequence[Predicate]) -> dict[str, Any]:
+    verbs = [{"verb": words[one.index], "index": one.index, "tags": list(one.tags)} for one in found]
+    return {"id": example.id, "text": example.text, "words": list(words), "verbs": verbs}
 
 
 def load(
@@ -124,7 +178,8 @@ def load(
         text.swap_graph(str(graph))
     if boxes is not None:
         _find_boxes(text, boxes)
-    return Predictor(model.to(device), text, description["task"])
+    kind = RolePredictor if isinstance(model.head, TagRoles) else Predictor
+    return kind(model.to(device), text, description["task"])
 
 
 def _find_boxes(text: TextEncoder, boxes: str) -> None:

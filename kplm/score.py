@@ -42,6 +42,39 @@ def vqa_leaderboard(predictions: str, target: str) -> None:
     print(f"wrote {leaderboard(predictions, target):,} answers to {target}")
 
 
+def squad(predictions: str, gold: str) -> None:
+    """Score answers as SQuAD's evaluation does: exact match and F1, of questions with an answer and without, in percent.
+
+    Where a model may give no answer, it is also told which threshold would have given the best F1.
+
+    Args:
+        predictions: JSON lines that ``kplm predict`` wrote, with ``reader`` or ``data.predict_source`` kplm.data.sources.Squad; or
+            a .json file that maps the id of a question to its answer.
+        gold: the .json file of SQuAD with the right answers.
+    """
+    from kplm.data.sources.squad_scores import best_threshold, read_predictions, squad_scores
+
+    found = read_predictions(predictions)
+    print(f"{'':15} {'questions':>9} {'exact':>7} {'F1':>7}")
+    for line in squad_scores(gold, found):
+        print(f"{line.part:15} {line.questions:9,} {100 * line.exact:7.2f} {100 * line.f1:7.2f}")
+    best = best_threshold(gold, found)
+    if best is not None:
+        print(f"with model.head.init_args.threshold={best.threshold:.4f} F1 would be {100 * best.f1:.2f}")
+
+
+def squad_leaderboard(predictions: str, target: str) -> None:
+    """Write the answers to SQuAD's questions as its official evaluation takes them.
+
+    Args:
+        predictions: JSON lines that ``kplm predict`` wrote.
+        target: JSON file to write, which maps the id of a question to its answer; it appears only when it is whole.
+    """
+    from kplm.data.sources.squad_scores import leaderboard
+
+    print(f"wrote {leaderboard(predictions, target):,} answers to {target}")
+
+
 def supersenses(
     predictions: str,
     gold: str,
@@ -67,3 +100,28 @@ def supersenses(
     print(f"{'':12} {'words':>7}" + "".join(f" {who:>14}" for who in table[0].right))
     for line in table:
         print(f"{line.part:12} {line.items:7,}" + "".join(f" {100 * share:14.2f}" for share in line.right.values()))
+
+
+def srl(found: str, gold: str) -> None:
+    """Precision, recall and F1 of predicted semantic roles in percent: predicates, and exact argument spans with their labels.
+
+    Arguments are counted end to end (those of a missed predicate are missed), and in the last column over the predicates alone
+    that are right.
+
+    Args:
+        found: what kplm predict wrote for the sentences of ``gold``: with --reader kplm.data.sources.Srl --reader.rows sentences.
+        gold: JSON lines with words and predicates, or CoNLL-2012 columns.
+    """
+    from kplm.data.sources.srl_scores import role_scores
+
+    scores = role_scores(found, gold)
+    print(
+        f"{scores.sentences:,} sentences"
+        f"\n{'':12}{'gold':>8}{'found':>8}{'P':>8}{'R':>8}{'F1':>8}{'F1 given predicate':>20}"
+    )
+    shares: list[float | None] = [None, *(one.f1 for one in scores.given)]
+    for line, share in zip([scores.predicates, *scores.arguments], shares):
+        numbers = "".join(f"{100 * value:8.2f}" for value in (line.precision, line.recall, line.f1))
+        print(
+            f"{line.part:12}{line.gold:8,}{line.found:8,}{numbers}" + ("" if share is None else f"{100 * share:20.2f}")
+        )

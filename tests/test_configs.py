@@ -27,10 +27,11 @@ from vision.scenes import CLASSES, write_scenes
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "lightning_configs").rglob("*.yaml"))
 RUNS = [path for path in FILES if {"model", "data"} <= (yaml.safe_load(path.read_text()) or {}).keys()]
-KBERT, VLBERT = ROOT / "lightning_configs" / "kbert", ROOT / "lightning_configs" / "vlbert"
+KBERT, SEMBERT, VLBERT = (ROOT / "lightning_configs" / system for system in ("kbert", "sembert", "vlbert"))
 CONTROLLED = [
     path for path in FILES if path.parent == KBERT and (ROOT / "lightning_configs" / "bert" / path.name).is_file()
 ]
+ROLES = [path for path in FILES if path.parent == SEMBERT]
 GRAPHS = [path for path in FILES if path.parent.name == "kg"]
 HERE = {"accelerator": "cpu", "devices": 1, "strategy": "auto"}
 RELATIONS = ("Other", "Cause(e1,e2)", "Cause(e2,e1)")
@@ -62,8 +63,8 @@ def ufet(args: dict[str, Any]) -> str:
 def tsv(args: dict[str, Any]) -> str:
     names = [args.get("text", "sentence"), args.get("pair"), args.get("label", "label")]
     columns, between = [name for name in names if name], args.get("delimiter", "\t")
-    values = {names[0]: "rome was good", names[1]: "paris was bad"}
-    lines = [between.join(values.get(name, f"c{i % 2}") for name in columns) for i in range(6)]
+    values, gold = {names[0]: "rome was good", names[1]: "paris was bad"}, "{}.5" if args["task"] == "number" else "c{}"
+    lines = [between.join(values.get(name, gold.format(i % 2)) for name in columns) for i in range(6)]
     return "\n".join([between.join(columns), *lines]) + "\n"
 
 
@@ -79,6 +80,19 @@ def supersense_json(args: dict[str, Any]) -> str:
     words, senses = ["rome", "was", "good"], ["noun.location", None, "adj.all"]
     row = {"words": words, "lemmas": words, "pos": ["PROPN", "VERB", "ADJ"], "supersense": senses}
     return "".join(json.dumps({"id": str(i), **row}) + "\n" for i in range(6))
+
+
+def squad(args: dict[str, Any]) -> str:
+    answers: list[dict[str, Any]] = [{"text": "paris", "answer_start": 12}]
+    questions = [{"id": f"q{i}", "question": "where was rome", "answers": answers[: i % 2]} for i in range(6)]
+    paragraphs = [{"context": "rome was in paris", "qas": questions}]
+    return json.dumps({"version": "v2.0", "data": [{"title": "rome", "paragraphs": paragraphs}]})
+
+
+def srl(args: dict[str, Any]) -> str:
+    tags = ["B-ARG0", "B-V", "B-ARG1", "I-ARG1"]
+    row = {"words": ["rome", "was", "in", "paris"], "predicates": [{"index": 1, "roleset": "be.01", "tags": tags}]}
+    return "".join(json.dumps({"sent_id": str(i), **row}) + "\n" for i in range(12))
 
 
 def ernie_typing(args: dict[str, Any]) -> str:
@@ -105,6 +119,8 @@ FORMATS: dict[str, tuple[Callable[[dict[str, Any]], str], str]] = {
     "Conll": (conll, "txt"),
     "TaggedTsv": (tagged, "tsv"),
     "SupersenseJson": (supersense_json, "jsonl"),
+    "Squad": (squad, "json"),
+    "Srl": (srl, "jsonl"),
     "ErnieTyping": (ernie_typing, "json"),
     "ErnieRelation": (ernie_relation, "json"),
     "ErnieFewRel": (ernie_fewrel, "json"),
@@ -180,10 +196,17 @@ def made_up(config: dict[str, Any], folder: Path) -> dict[str, str]:
     if name in FOLDERS:
         return {stage: FOLDERS[name](folder, stage) for stage in ("train", "val")}
     write, ending = FORMATS[name]
-    args = {**args, "markers": options.get("markers", {})}
+    args = {**args, "markers": options.get("markers", {}), "task": options.get("task", "class")}
     for stage in ("train", "val"):
         (folder / f"{stage}.{ending}").write_text(write(args), encoding="utf-8")
     return {stage: str(folder / f"{stage}.{ending}") for stage in ("train", "val")}
+
+
+def without_a_parser(config: dict[str, Any]) -> None:
+    """Roles from a source that needs no pipeline of spaCy."""
+    for annotator in config["data"]["init_args"].get("annotators", []):
+        if annotator["class_path"].endswith(".Roles"):
+            annotator["init_args"]["source"] = {"class_path": "tests.data.role_source.SecondWord"}
 
 
 def runnable(path: Path, places: dict[str, Any], corpora: dict[str, str], folder: Path) -> Path:
@@ -192,6 +215,7 @@ def runnable(path: Path, places: dict[str, Any], corpora: dict[str, str], folder
     prepared = config["data"]["class_path"].endswith("CorpusData")
     files = {stage: corpora[stage] for stage in ("train", "val")} if prepared else made_up(config, folder)
     config["data"]["init_args"].update(files)
+    without_a_parser(config)
     config = replaced(config, {"images": str(folder / "images" if (folder / "images").exists() else folder)})
     config["trainer"] = {**config.get("trainer", {}), **HERE, "default_root_dir": str(folder)}
     if config["trainer"].get("precision") == "16-mixed":
@@ -260,6 +284,23 @@ def test_a_config_of_kbert_is_that_of_bert_with_a_graph(path: Path) -> None:
     assert tree["class_path"] == "kplm.data.annotate.Tree"
     assert grown["trainer"].pop("default_root_dir") == plain["trainer"].pop("default_root_dir").replace("bert", "kbert")
     assert grown == plain
+
+
+@pytest.mark.parametrize("path", ROLES, ids=[path.name for path in ROLES])
+def test_a_config_of_sembert_is_that_of_bert_with_roles(path: Path) -> None:
+    roles, plain = (yaml.safe_load((SEMBERT.parent / system / path.name).read_text()) for system in ("sembert", "bert"))
+    [annotator] = roles["data"]["init_args"].pop("annotators")
+    assert annotator["class_path"] == "kplm.data.annotate.Roles"
+    source = annotator["init_args"]["source"]
+    assert source["class_path"] == "kplm.data.roles.Kept"
+    assert source["init_args"]["source"] == "kplm.data.roles.Rules"
+    encoder = roles["model"]["init_args"]["encoder"]
+    assert encoder["class_path"] == "kplm.hub.sembert"
+    encoder["class_path"] = "kplm.hub.bert"
+    assert roles["trainer"].pop("default_root_dir") == plain["trainer"].pop("default_root_dir").replace(
+        "bert", "sembert"
+    )
+    assert roles == plain
 
 
 @pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}/{path.name}" for path in FILES])

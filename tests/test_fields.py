@@ -12,7 +12,7 @@ from kplm.data.collate import Collator
 from kplm.errors import KplmError, did_you_mean
 from kplm.fields import FIELDS, IGNORE
 
-LETTERS = "LSECMNWRVKXQYZ"
+LETTERS = "LTSAECMNWRVKXQYZ"
 
 
 @pytest.mark.parametrize("name", FIELDS)

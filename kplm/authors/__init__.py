@@ -2,7 +2,8 @@
 
 from kplm.authors.ernie_thu import convert_ernie_thu
 from kplm.authors.kbert import convert_kbert
+from kplm.authors.sembert import convert_sembert
 from kplm.authors.sensebert import convert_sensebert
 from kplm.authors.vlbert import convert_vlbert
 
-__all__ = ["convert_ernie_thu", "convert_kbert", "convert_sensebert", "convert_vlbert"]
+__all__ = ["convert_ernie_thu", "convert_kbert", "convert_sembert", "convert_sensebert", "convert_vlbert"]

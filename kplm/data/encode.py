@@ -15,6 +15,7 @@ from kplm.data.annotate import Annotator
 from kplm.data.example import Example, Mark, Picture
 from kplm.data.markers import mark_text
 from kplm.data.targets import Targets
+from kplm.data.windows import Windows
 from kplm.errors import DataError, KplmError, did_you_mean
 from kplm.knowledge import Knowledge
 from kplm.spec import from_spec, to_spec
@@ -44,6 +45,8 @@ class TextEncoder:
         truncation: 'window' keeps the stretch of a text that holds its marked spans, shortens the longer text of a pair,
             and gives branches of knowledge what room is left. 'plain' cuts off whatever stands behind ``max_length`` in the
             end, branches in the middle and [SEP] included, as K-BERT's authors do.
+        stride: read a long second text in windows, each of which begins so many tokens behind the one before; a row a window.
+            None: it is shortened.
     """
 
     def __init__(
@@ -55,10 +58,11 @@ class TextEncoder:
         targets: Targets | None = None,
         specials: Specials = "both",
         truncation: Truncation = "window",
+        stride: int | None = None,
     ) -> None:
         self.tokenizer, self.annotators, self.markers = tokenizer, list(annotators), dict(markers or {})
         self.max_length, self.targets = max_length, targets
-        self.specials, self.truncation = specials, truncation
+        self.specials, self.truncation, self.stride = specials, truncation, stride
 
     def describe(self) -> dict[str, Any]:
         """Everything needed to encode the same way again, as JSON; the inverse of :meth:`from_description`."""
@@ -69,6 +73,7 @@ class TextEncoder:
             "max_length": self.max_length,
             "specials": self.specials,
             "truncation": self.truncation,
+            "stride": self.stride,
         }
 
     @classmethod
@@ -79,7 +84,7 @@ class TextEncoder:
             CheckpointError: it names a class that does not exist.
         """
         annotators = [from_spec(one, Annotator) for one in found["annotators"]]
-        how = {name: found[name] for name in ("max_length", "specials", "truncation") if name in found}
+        how = {name: found[name] for name in ("max_length", "specials", "truncation", "stride") if name in found}
         return cls(Tokenizer.from_json(found["tokenizer"]), annotators, found["markers"], **how)
 
     def switch(self, knowledge: Knowledge) -> None:
@@ -145,10 +150,10 @@ class TextEncoder:
         return frozenset(fields | (self.targets.writes if self.targets else set()))
 
     def __call__(self, examples: Sequence[Example]) -> list[Row]:
-        """Encode examples; rows keep their order.
+        """Encode examples; rows keep their order. Those of one example are its windows, and have the same ``row``.
 
         Raises:
-            DataError: a text is not a string.
+            DataError: a text is not a string, or a question leaves no room for windows of its context.
             LabelError: a gold label has no class.
         """
         with _uncollected():
@@ -161,8 +166,9 @@ class TextEncoder:
                 log.info(line)
         marked = [mark_text(example, self.markers) for example in examples]
         window = self._window()
-        tokens = self._grown(marked, self._tokens(marked, window))
-        rows = [self._row(i, example, tokens[i]) for i, example in enumerate(marked)]
+        numbers, tokens = self._tokens(marked, window)
+        read = [marked[i] for i in numbers]
+        rows = [self._row(*one) for one in zip(numbers, read, self._grown(read, tokens))]
         if window.cut:
             first = examples[window.cut[0]]
             log.warning(
@@ -190,16 +196,22 @@ class TextEncoder:
             return Window(None, None)
         return Window(self.max_length - AROUND[self.specials], self.max_length - AROUND_PAIR)
 
-    def _tokens(self, examples: Sequence[Example], window: Window) -> list[Tokens]:
+    def _tokens(self, examples: Sequence[Example], window: Window) -> tuple[Sequence[int], list[Tokens]]:
+        """What is read, and of which example each is; several of one where its second text is read in windows."""
         for example in examples:
             if not isinstance(example.text, str):
                 raise DataError(
                     f"{example.where or 'example'}: text is {type(example.text).__name__}, it must be a string."
                 )
         texts = self.tokenizer.cut([example.text for example in examples])
-        paired = [i for i, example in enumerate(examples) if example.pair is not None]
-        pairs = dict(zip(paired, self.tokenizer.cut([str(examples[i].pair) for i in paired])))
-        return [self._fit(i, example, texts[i], pairs.get(i), window) for i, example in enumerate(examples)]
+        pairs = list(dict.fromkeys(example.pair for example in examples if example.pair is not None))
+        cut: dict[str | None, Pieces] = dict(zip(pairs, self.tokenizer.cut(pairs)))  # many questions ask about one text
+        both = [(example, text, cut.get(example.pair)) for example, text in zip(examples, texts)]
+        if self.stride is None:
+            return range(len(both)), [self._fit(i, *one, window) for i, one in enumerate(both)]
+        windows = Windows(self.max_length - AROUND_PAIR, self.stride)
+        found = [(i, one[1], part) for i, one in enumerate(both) for part in windows(*one)]
+        return [i for i, *_ in found], [self.tokenizer.join(text, part) for _, text, part in found]
 
     def _fit(self, i: int, example: Example, text: Pieces, pair: Pieces | None, window: Window) -> Tokens:
         if pair is not None:
@@ -252,7 +264,7 @@ def _uncollected() -> Iterator[None]:
 
 def unlabelled(examples: Sequence[Example]) -> list[Example]:
     """The examples without their gold labels, for prediction."""
-    bare: dict[str, Any] = dict.fromkeys(("label", "labels", "tags", "tag_sets", "scores"))
+    bare: dict[str, Any] = dict.fromkeys(("label", "labels", "tags", "tag_sets", "spans", "scores"))
     return [replace(one, **bare, picture=_ungraded(one)) for one in examples]
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kplm.errors import DataError
+
+if TYPE_CHECKING:
+    from kplm.data.roles.base import Predicate  # the sources of roles read files of examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,17 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Structures:
+    """The predicates of a sentence with their arguments; ``part`` is 0 in the text and 1 in its pair."""
+
+    words: tuple[tuple[int, int], ...]
+    """Character spans of its words."""
+    predicates: tuple[Predicate, ...]
+    """In the order of the words; each has a tag a word."""
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One row of a data set. Offsets count characters of ``text`` (or of ``pair`` where a mark or a link says part 1)."""
 
@@ -78,6 +93,8 @@ class Example:
     """'head' and 'tail' for relations, 'mention' for entity typing, 'target' for a word in context."""
     links: tuple[Link, ...] | None = None
     """None: not linked yet. An empty tuple: linked, and nothing was found."""
+    roles: tuple[Structures, ...] | None = None
+    """Semantic roles, sentence by sentence, those of the pair behind those of the text. None: not labelled yet."""
     label: str | None = None
     """Gold class of a classification task."""
     labels: tuple[str, ...] | None = None
@@ -91,6 +108,8 @@ class Example:
     picture: Picture | None = None
     references: tuple[Reference, ...] = ()
     """Words that name boxes of the picture."""
+    spans: tuple[tuple[int, int], ...] | None = None
+    """Gold answers to the text as character spans of its pair; an empty tuple: the pair does not answer it."""
     scores: tuple[tuple[str, float], ...] | None = None
     """Gold answers to a question, each with what it scores from 0 to 1."""
     group: str = ""
@@ -104,11 +123,22 @@ class Example:
             self._check_spans("marks", tuple(mark for mark in self.marks if mark.part == part), part)
             self._check_spans("links", tuple(link for link in self.links or () if link.part == part), part)
             self._check_spans("references", tuple(one for one in self.references if one.part == part), part)
+        self._check_spans("spans", tuple(Mark(*span, "answer", 1) for span in self.spans or ()), 1)
+        for structures in self.roles or ():
+            self._check_roles(structures)
         for name, found in (("tags", self.tags), ("tag sets", self.tag_sets)):
             if found is not None and len(found) != len(self.words):
                 one = name.removesuffix("s")
                 raise DataError(
                     f"{self.where or 'example'}: {len(found)} {name} for {len(self.words)} words; give one {one} a word."
+                )
+
+    def _check_roles(self, found: Structures) -> None:
+        for predicate in found.predicates:
+            if len(predicate.tags) != len(found.words):
+                raise DataError(
+                    f"{self.where or 'example'}: the predicate at word {predicate.index} has {len(predicate.tags)} role tags for "
+                    f"{len(found.words)} words; give one tag a word."
                 )
 
     def _check_spans(

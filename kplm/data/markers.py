@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
 
-from kplm.data.example import Example, Link, Mark, Reference
+from kplm.data.example import Example, Link, Mark, Reference, Structures
 
 Moved = TypeVar("Moved", Mark, Link, Reference)
 
@@ -53,7 +53,7 @@ class Insertions:
 
 
 def mark_text(example: Example, markers: Mapping[str, str]) -> Example:
-    """Write the markers into the text and move marks, links and words along; returns a new example."""
+    """Write the markers into the text and move marks, links, roles and words along; returns a new example."""
     if not any(mark.role in markers for mark in example.marks):
         return example
     put, beside = (Insertions.around((m for m in example.marks if m.part == part), markers) for part in (0, 1))
@@ -62,6 +62,10 @@ def mark_text(example: Example, markers: Mapping[str, str]) -> Example:
         by = beside if span.part else put
         return replace(span, start=by.start(span.start), end=by.end(span.end))
 
+    def move_roles(found: Structures) -> Structures:
+        by = beside if found.part else put
+        return replace(found, words=tuple((by.start(start), by.end(end)) for start, end in found.words))
+
     return replace(
         example,
         text=put.apply(example.text),
@@ -69,5 +73,6 @@ def mark_text(example: Example, markers: Mapping[str, str]) -> Example:
         marks=tuple(map(move, example.marks)),
         links=None if example.links is None else tuple(map(move, example.links)),
         references=tuple(map(move, example.references)),
+        roles=None if example.roles is None else tuple(map(move_roles, example.roles)),
         words=tuple((put.start(start), put.end(end)) for start, end in example.words),
     )

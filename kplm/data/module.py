@@ -17,12 +17,15 @@ from kplm.data.encode import Row, TextEncoder, Truncation, answered, unlabelled
 from kplm.data.example import Example
 from kplm.data.loading import Collate, LengthBatched
 from kplm.data.mirror import Mirror
-from kplm.data.questions import QuestionCollator, Questions
+from kplm.data.questions import QuestionCollator, Questions, Windowed
+from kplm.data.role_targets import RoleTargets
 from kplm.data.sources import JsonLines, PlainText, Source
+from kplm.data.span_targets import SpanTargets
 from kplm.data.targets import (
     AnswerTargets,
     ChoiceTargets,
     ClassTargets,
+    NumberTargets,
     RegionTargets,
     SenseTargets,
     SetTargets,
@@ -36,18 +39,23 @@ from kplm.text import Tokenizer
 from kplm.text.tokenizer import Specials
 
 log = logging.getLogger(__name__)
-Task = Literal["class", "set", "tags", "senses", "answers", "regions", "choices"]
+Task = Literal["class", "set", "tags", "roles", "senses", "number", "spans", "answers", "regions", "choices"]
 TARGETS: dict[str, type[Targets]] = {
     "class": ClassTargets,
     "set": SetTargets,
     "tags": TagTargets,
+    "roles": RoleTargets,
     "senses": SenseTargets,
+    "number": NumberTargets,
+    "spans": SpanTargets,
     "answers": AnswerTargets,
     "regions": RegionTargets,
     "choices": ChoiceTargets,
 }
-OF_WORDS = ("tags", "senses")
+OF_WORDS = ("tags", "roles", "senses")
 """Tasks that ask for something of every word; a raw text is cut into words first."""
+TOGETHER = ("choices", "spans")
+"""Tasks in which several rows belong to one question."""
 
 
 class EncodedRows(Dataset[Row]):
@@ -83,16 +91,17 @@ class TextData(LengthBatched):
     Args:
         source: how ``train``, ``val`` and ``test`` are written.
         tokenizer: folder, file or name whose tokenizer.json or vocab.txt is used; the same as the encoder's.
-        task: 'class' (one class an example), 'set' (any number), 'tags' (one tag a word), 'senses' (the same with
-            several right ones), 'answers' (answers to a question, each with a score), 'regions' (regions of the picture) or 'choices'
-            (one class a choice, several rows a question).
+        task: 'class' (one class an example), 'set' (any number), 'tags' (one tag a word), 'roles' (the same for semantic roles),
+            'senses' (with several right ones), 'number' (one number an example), 'spans' (spans of the second text that answer the
+            first), 'answers' (answers to a question, each with a score), 'regions' (regions of the picture) or 'choices' (one class
+            a choice, several rows a question).
         train: training file.
         val: validation file.
         test: test file.
         predict: texts to predict: kplm's JSON lines, or one text a line in a .txt file.
         predict_source: how ``predict`` is written, where it is neither; such as the ``source`` of a test set.
         labels: class names, or a file with one name a line; by default the sorted names of the training file.
-        least_count: classes that fewer training examples carry are left out of these names; for answers.
+        least_count: classes that fewer training examples carry are left out of these names; for answers and roles.
         annotators: knowledge sources.
         knowledge: 'on', 'off', or 'shuffled' (right shape, wrong facts), for all annotators alike; or an ablation of K-BERT.
         graph: replaces the graph of all annotators that read one; a trained model can so be asked with another graph.
@@ -100,6 +109,7 @@ class TextData(LengthBatched):
         max_length: longest row in tokens; longer texts are cut.
         specials: special tokens of a single text: 'both', only 'cls', or 'none'.
         truncation: 'window' keeps marked spans and whole branches; 'plain' cuts off what is behind max_length.
+        stride: for 'spans': contexts that do not fit are read in windows, each of which begins so many tokens further on.
         batch_tokens: most positions in a batch, padding included.
         batch_rows: most rows in a batch; for 'choices' most questions, whose rows stay together.
         workers: processes that collate; 0 collates in the training process.
@@ -125,6 +135,7 @@ class TextData(LengthBatched):
         max_length: int = 256,
         specials: Specials = "both",
         truncation: Truncation = "window",
+        stride: int = 128,
         batch_tokens: int = 2048,
         batch_rows: int = 32,
         workers: int = 0,
@@ -135,7 +146,11 @@ class TextData(LengthBatched):
         self.source, self.predict_source, self.task = source, predict_source, task
         self.labels, self.least_count, self.knowledge = labels, least_count, knowledge
         rust = Tokenizer.from_file(locate(tokenizer))
-        how: dict[str, Any] = {"specials": specials, "truncation": truncation}
+        how: dict[str, Any] = {
+            "specials": specials,
+            "truncation": truncation,
+            "stride": stride if task == "spans" else None,
+        }
         self.text = TextEncoder(rust, annotators or [], markers, max_length, **how)
         self.text.switch(knowledge)
         if graph is not None:
@@ -143,7 +158,9 @@ class TextData(LengthBatched):
 
     @cached_property
     def label_names(self) -> tuple[str, ...]:
-        """The classes, in the order of the logits."""
+        """The classes, in the order of the logits; none where the task asks for something else."""
+        if not TARGETS[self.task].named:
+            return ()
         if isinstance(self.labels, str):
             return tuple(line for line in Path(self.labels).read_text(encoding="utf-8").splitlines() if line)
         return tuple(self.labels) if self.labels else TARGETS[self.task].of(self.examples("train"), self.least_count)
@@ -196,7 +213,7 @@ class TextData(LengthBatched):
     def collator(self) -> Collate:
         """What makes a batch of rows."""
         collate = Collator([annotator.complete for annotator in self.text.annotators])
-        return QuestionCollator(collate) if self.task == "choices" else collate
+        return QuestionCollator(collate) if self.task in TOGETHER else collate
 
     def read(self, name: str) -> EncodedRows | Questions:
         """Read and encode one file."""
@@ -206,4 +223,8 @@ class TextData(LengthBatched):
         rows = self.text(unlabelled(examples) if name == "predict" else examples)
         mirror = Mirror.of(examples, self.text, self.seed) if name == "train" else None
         found = EncodedRows(rows, self.text, mirror)
-        return Questions(found, [row["group"] for row in rows]) if self.task == "choices" else found
+        if self.task == "choices":
+            return Questions(found, [row["group"] for row in rows])
+        if self.task == "spans":  # in training every window is learnt from for itself
+            return Windowed(found, range(len(rows)) if name == "train" else [row["row"] for row in rows])
+        return found

@@ -44,6 +44,17 @@ class Questions(Dataset[list[Row]]):
         return [self.rows[row] for row in self.members[index]]
 
 
+class Windowed(Questions):
+    """The windows of a context as one item, as the best answer in any of them is the answer.
+
+    Only a context whose first window is full has more than one, so no batch of such items passes the budget.
+    """
+
+    def __init__(self, rows: Rows, groups: Sequence[int]) -> None:
+        super().__init__(rows, groups)
+        self.lengths = np.array([len(of) * rows.lengths[of].max() for of in self.members], np.int64)
+
+
 class QuestionCollator:
     """Questions to one batch, a row a choice.
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import count
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ class Targets(ABC):
     """Knows the classes of a task and writes the gold ones; an example without gold labels is left unlabelled."""
 
     writes: frozenset[str]
+    named = True
+    """Whether its labels are classes that have names."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
@@ -198,6 +201,39 @@ def _last(tokens: Tokens, first: Ints, ends: Ints) -> Ints:
     return np.where(first < 0, first, np.maximum(own[before], first))
 
 
+class NumberTargets(Targets):
+    """One number an example, written as its label."""
+
+    writes = frozenset({"number"})
+    named = False
+
+    @staticmethod
+    def gold(example: Example) -> Sequence[str]:
+        """Numbers are no classes."""
+        return ()
+
+    def encode(self, example: Example, tokens: Tokens) -> dict[str, Any]:
+        """``number``: as it is written, not scaled; nan where there is none.
+
+        Raises:
+            LabelError: the label is no number.
+        """
+        return {"number": float("nan") if example.label is None else _number(example.label, example.where)}
+
+
+def _number(label: str, where: str) -> float:
+    try:
+        found = float(label)
+    except ValueError:
+        found = float("nan")
+    if not isfinite(found):
+        raise LabelError(
+            f"{where or 'example'}: label '{label}' is no number, such as 3.8. Correct it, or name another column as the label; "
+            f"for classes set data.task: class."
+        )
+    return found
+
+
 class AnswerTargets(Targets):
     """Answers to a question, each with a score; those outside the vocabulary are left out, and no model can give them.
 
@@ -236,6 +272,7 @@ class RegionTargets(Targets):
     """Regions of the picture; :class:`kplm.data.annotate.Regions` writes ``region_targets``, as it alone knows the boxes."""
 
     writes = frozenset()
+    named = False
 
     @staticmethod
     def gold(example: Example) -> Sequence[str]:

@@ -5,11 +5,14 @@ from kplm.heads.base import Head
 from kplm.heads.choose import Choose
 from kplm.heads.classify import Classify
 from kplm.heads.entity_type import EntityType
+from kplm.heads.extract import Extract
 from kplm.heads.grounded_choice import GroundedChoice
 from kplm.heads.multiple_choice import MultipleChoice
+from kplm.heads.regress import Regress
 from kplm.heads.relation import Relation
 from kplm.heads.tag import Tag
 from kplm.heads.tag_injected import TagInjected
+from kplm.heads.tag_roles import TagRoles
 from kplm.heads.tag_senses import TagSenses
 
 __all__ = [
@@ -17,11 +20,14 @@ __all__ = [
     "Choose",
     "Classify",
     "EntityType",
+    "Extract",
     "GroundedChoice",
     "Head",
     "MultipleChoice",
+    "Regress",
     "Relation",
     "Tag",
     "TagInjected",
+    "TagRoles",
     "TagSenses",
 ]

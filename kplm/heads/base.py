@@ -31,6 +31,8 @@ class Head(nn.Module, ABC):
     """Class names, in the order of the logits."""
     headline: str
     """The metric that sums the task up; higher is better."""
+    named = True
+    """Whether its answers are classes that have names."""
     init_args: dict[str, Any]
     """Constructor arguments, kept so that a checkpoint can rebuild the head."""
 
@@ -38,8 +40,11 @@ class Head(nn.Module, ABC):
         """Make the tensors for this encoder and these classes, and drop the encoder's pooler if this head reads none.
 
         Raises:
-            KplmError: there are fewer than two classes.
+            KplmError: there are fewer than two classes, and the head tells classes apart.
         """
+        if not self.named:
+            self.names = ()
+            return
         if not names:
             raise KplmError(
                 f"{type(self).__name__} has no classes: the training data carries no labels, and data.labels is empty."
@@ -106,7 +111,7 @@ class PooledHead(Head):
         super().build(encoder, names)
         if not isinstance(self.pool, First):
             encoder.pooler = None
-        self.output = nn.Linear(self.pool.vectors * encoder.config.hidden, self.logits, bias=self.bias)
+        self.output = nn.Linear(self.pool.vectors * encoder.width, self.logits, bias=self.bias)
         nn.init.normal_(self.output.weight, std=encoder.config.init_std)
         if self.output.bias is not None:
             nn.init.zeros_(self.output.bias)
@@ -118,7 +123,7 @@ class PooledHead(Head):
     def pooled(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Tensor:
         """The vector that is scored: what the encoder's pooler gives, where it has one."""
         if encoder.pooler is not None:
-            return encoder.pooler(states)
+            return encoder.pooler(states, batch)
         return self.pool(encoder.tokens(states, batch), batch)
 
     def ranked(self, scores: Tensor) -> list[dict[str, float]]:
@@ -126,6 +131,12 @@ class PooledHead(Head):
         best = scores.topk(min(5, scores.shape[-1]), dim=-1)
         rows = zip(best.indices.tolist(), best.values.tolist())
         return [{self.names[i]: round(value, 6) for i, value in zip(*row)} for row in rows]
+
+
+def unrounded(linear: nn.Linear, states: Tensor) -> Tensor:
+    """A linear map outside of mixed precision, which would round different scores of the same text to one number."""
+    with torch.autocast(states.device.type, enabled=False):
+        return linear(states.to(linear.weight.dtype))
 
 
 def labelled(batch: Batch, field: str, ignore: int) -> Tensor:

@@ -37,7 +37,7 @@ class Tag(Head):
         """A linear map from the encoder's width to the tags; the pooler goes."""
         super().build(encoder, names)
         encoder.pooler = None
-        self.output = nn.Linear(encoder.config.hidden, len(names))
+        self.output = nn.Linear(encoder.width, len(names))
         nn.init.normal_(self.output.weight, std=encoder.config.init_std)
         nn.init.zeros_(self.output.bias)
 

@@ -1,7 +1,7 @@
 """Loading and saving models, and the encoders that configs name."""
 
 from kplm.hub.folders import export, from_pretrained, load_finetuned, save_pretrained
-from kplm.hub.starts import bert, ernie_thu, published_layers, sensebert, vlbert
+from kplm.hub.starts import bert, ernie_thu, published_layers, sembert, sensebert, vlbert
 
 __all__ = [
     "bert",
@@ -11,6 +11,7 @@ __all__ = [
     "load_finetuned",
     "published_layers",
     "save_pretrained",
+    "sembert",
     "sensebert",
     "vlbert",
 ]

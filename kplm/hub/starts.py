@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import torch
@@ -12,14 +12,15 @@ from torch import nn
 
 from kg import EntityTable
 from kg.wordnet import SUPERSENSES, Exceptions
-from kplm.config import ErnieThuConfig, SenseBertConfig, VlBertConfig
+from kplm.config import ErnieThuConfig, SemBertConfig, SenseBertConfig, VlBertConfig
 from kplm.data.supersenses import allowed_of
 from kplm.errors import CheckpointError
 from kplm.hub.folders import from_pretrained
 from kplm.locate import locate
 from kplm.masking.select.base import continuations
-from kplm.models import BaseEncoder, Encoder, ErnieThu, SenseBert, VlBert
+from kplm.models import BaseEncoder, Encoder, ErnieThu, SemBert, SenseBert, VlBert
 from kplm.nn.entities import Learned
+from kplm.role_tags import Inventory, tags_of
 from kplm.text import Tokenizer
 from kplm.text.beside import tokenizer_beside
 
@@ -157,6 +158,44 @@ def sensebert(
     return found
 
 
+def sembert(
+    pretrained: str,
+    tags: Inventory | list[str] = "full",
+    tag_width: int = SemBertConfig.tag_width,
+    aspects: int = SemBertConfig.aspects,
+    tag_encoder: Literal["linear", "gru"] = "linear",
+    pooling: Literal["max", "first"] = "max",
+    dropout: float | None = None,
+    revision: str | None = None,
+    local_files_only: bool = False,
+) -> SemBert:
+    """SemBERT, from its own checkpoint or started from a BERT checkpoint whose words get their semantic roles beside them.
+
+    Args:
+        pretrained: folder, ``package:NAME/folder`` or hub repository.
+        tags: role tags of a BERT start: 'full', 'sembert22' (the released ones) or a list; as those of the annotator of roles.
+        tag_width: width of the role vectors of a BERT start.
+        aspects: predicate-argument structures a BERT start reads; as many as the annotator of roles gives.
+        tag_encoder: what reads the tags in a BERT start: 'linear', as released, or 'gru', the paper's BiGRU.
+        pooling: what stands for a text in a BERT start: 'max' over its words, or the 'first' one, which is [CLS].
+        dropout: replaces the checkpoint's dropout, for states and attention alike.
+        revision: branch, tag or commit of a hub repository.
+        local_files_only: never download.
+
+    Raises:
+        CheckpointError: the checkpoint is of another system.
+        KplmError: there is no such inventory.
+    """
+    found = _with_dropout(from_pretrained(pretrained, revision, local_files_only), dropout)
+    if _is_plain(found):
+        choices: dict[str, Any] = {"tag_encoder": tag_encoder, "pooling": pooling}
+        choices |= {"tags": tags_of(tags), "tag_width": tag_width, "aspects": aspects}
+        found = _label(found, SemBertConfig(**asdict(found.config), **choices))
+    if not isinstance(found, SemBert):
+        raise CheckpointError(f"{pretrained} holds a {type(found).__name__}; SemBERT starts from BERT or from itself.")
+    return found
+
+
 def published_layers(layers: int) -> tuple[str, ...]:
     """The published pattern for any depth: just under half plain layers, one 'mix', the rest 'norm' (5 + 1 + 6 of 12)."""
     plain = (layers - 1) // 2
@@ -192,6 +231,12 @@ def _sense(start: Encoder, tokenizer: Tokenizer, wordnet: str | None, exceptions
     model.know(allowed, continuations(tokenizer, rows))
     model.fresh, model.beside = (*sorted(model.start_from(start)), *start.fresh), start.beside
     nn.init.normal_(model.sense_table, std=std)
+    return model
+
+
+def _label(start: Encoder, config: SemBertConfig) -> SemBert:
+    model = SemBert(config)
+    model.fresh = tuple(sorted(model.start_from(start) | {*start.fresh}))
     return model
 
 

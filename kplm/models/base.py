@@ -33,6 +33,11 @@ class BaseEncoder(nn.Module, ABC):
     def reads(self) -> frozenset[str]:
         """Names of the batch fields the forward pass needs."""
 
+    @property
+    def width(self) -> int:
+        """Width D of the states that :meth:`forward` returns; heads build on it."""
+        return self.config.hidden
+
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
         """Encode a batch into token states ``[B, L, D]`` float; other states may stand behind those of the tokens."""

@@ -13,15 +13,35 @@ from kplm.fields import Batch
 
 
 class BertPooler(nn.Module):
-    """``tanh(W x_[CLS] + b)``, the pooled output of BERT's checkpoints (Devlin et al., 2019)."""
+    """``tanh(W x_[CLS] + b)``, the pooled output of BERT's checkpoints (Devlin et al., 2019).
 
-    def __init__(self, config: EncoderConfig) -> None:
+    Args:
+        config: sizes.
+        width: width D of the states, where it is not the encoder's.
+    """
+
+    def __init__(self, config: EncoderConfig, width: int | None = None) -> None:
         super().__init__()
-        self.dense = nn.Linear(config.hidden, config.hidden)
+        width = width or config.hidden
+        self.dense = nn.Linear(width, width)
 
-    def forward(self, states: Tensor) -> Tensor:
-        """``[B, L, D]`` to ``[B, D]``."""
-        return torch.tanh(self.dense(states[:, 0]))
+    def forward(self, states: Tensor, batch: Batch | None = None) -> Tensor:
+        """``[B, L, D]`` to ``[B, D]``; the batch is for poolers that read more than [CLS]."""
+        return torch.tanh(self.dense(self.picked(states, batch)))
+
+    def picked(self, states: Tensor, batch: Batch | None) -> Tensor:
+        """What stands for the text: ``[B, L, D]`` to ``[B, D]``."""
+        return states[:, 0]
+
+
+class MaxPooler(BertPooler):
+    """The same of the largest value among all tokens, for each of D (Zhang et al., 2020: over the words, which tokens carry)."""
+
+    def picked(self, states: Tensor, batch: Batch | None) -> Tensor:
+        """``[B, L, D]`` to ``[B, D]``; padding never wins."""
+        assert batch is not None
+        padding = torch.eq(batch["document"], 0)[..., None]
+        return states.masked_fill(padding, float("-inf")).amax(1)
 
 
 class Pooling(ABC):

@@ -42,10 +42,10 @@ class Window:
         return Pieces(pieces.ids[first : first + self.length], pieces.offsets[first : first + self.length])
 
     def pair(self, text: Pieces, pair: Pieces) -> tuple[Pieces, Pieces]:
-        """Cut the longer of two texts until both fit (longest first, as BERT does)."""
+        """Cut the longer of two texts until both fit (longest first and of equal ones the second, as BERT does)."""
         if self.paired is None:
             return text, pair
-        left, right = shortened(len(text.ids), len(pair.ids), max(self.paired, 2))
+        right, left = shortened(len(pair.ids), len(text.ids), max(self.paired, 2))
         return Pieces(text.ids[:left], text.offsets[:left]), Pieces(pair.ids[:right], pair.offsets[:right])
 
 

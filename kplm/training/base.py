@@ -21,10 +21,12 @@ FITS = {
     "entity_width": "Use a table of that width, or start the model with model.encoder.init_args.entity_width.",
     "feature_width": "Use region features of that width, or start the model with model.encoder.init_args.feature_width.",
     "region_classes": "Start the model with model.encoder.init_args.region_classes.",
+    "aspects": "Give the annotator of roles and model.encoder.init_args the same aspects.",
+    "tag_rows": "Give the annotator of roles the inventory of this model; a new model has it from model.encoder.init_args.tags.",
     "entity_rows": "Start the model's own table from the table that data.annotators names.",
 }
 """What to do when data and encoder differ in a size."""
-EQUAL = ("width", "rows", "classes")
+EQUAL = ("width", "rows", "classes", "aspects")
 """Sizes that must be the same; of the others the encoder may have more."""
 
 

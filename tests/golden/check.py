@@ -15,7 +15,7 @@ from safetensors import safe_open
 from kg import KgError
 from kplm.errors import KplmError
 from tests.golden.row import Row
-from tests.golden.systems import ernie_thu, kbert, sensebert, vlbert
+from tests.golden.systems import ernie_thu, kbert, sembert, sensebert, vlbert
 
 OUTPUTS = "outputs.safetensors"
 
@@ -33,6 +33,7 @@ def systems(graphs: Path | None = None) -> dict[str, System]:
     return {
         "ernie_thu": System(ernie_thu.compare),
         "kbert": System(partial(kbert.compare, graphs=graphs), kbert.FILES),
+        "sembert": System(sembert.compare, sembert.FILES),
         "sensebert": System(sensebert.compare),
         "vlbert": System(vlbert.compare),
     }

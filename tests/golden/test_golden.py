@@ -129,6 +129,46 @@ def test_every_recorded_tensor_of_sensebert_counts(
     assert failed == set(outputs) - set(where)
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("case1_pair_classification", "cnn.char_cnn.weight"),
+        ("case1_pair_classification", "tag_model.embed.LayerNorm.bias"),
+        ("case1_pair_classification", "tag_model.fc.weight"),
+        ("case1_pair_classification", "pool.bias"),
+        ("case2_single_bigru", "tag_model.bigru.weight_hh_l0_reverse"),
+        ("case2_single_bigru", "dense.weight"),
+        ("case2_single_bigru", "classifier.bias"),
+    ],
+)
+def test_a_changed_weight_of_sembert_fails(copied: Callable[..., Path], name: str, key: str) -> None:
+    case = copied(name, "sembert")
+    alter_weights(case / "pytorch_model.bin", key)
+    assert main(["sembert", str(case)]) == 1
+
+
+@pytest.mark.parametrize("name", ["case1_pair_classification", "case2_single_bigru"])
+def test_every_recorded_tensor_of_sembert_counts(
+    copied: Callable[..., Path], capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    case = copied(name, "sembert")
+    outputs = load_file(case / OUTPUTS)
+    save_file({key: value + 1e-4 for key, value in outputs.items()}, case / OUTPUTS)
+    assert main(["sembert", str(case), "--atol", "1e-5"]) == 1
+    failed = {line.split()[2] for line in capsys.readouterr().out.splitlines() if line.startswith("  FAIL")}
+    assert failed == set(outputs)
+
+
+def test_a_changed_tag_of_sembert_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads((HERE / "sembert" / "alignment.json").read_text(encoding="utf-8"))
+    found["cases"][11]["expected"]["input_tag_ids_if_fixed"][2][1] += 1
+    (tmp_path / "alignment.json").write_text(json.dumps(found))
+    assert main(["sembert", str(tmp_path)]) == 1
+    failed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  FAIL")]
+    assert len(failed) == 1
+    assert "p12_vanishing_word_bug: tags" in failed[0]
+
+
 @pytest.mark.parametrize(("name", "index"), [("boxes", (0, 1, 0)), ("mvrc_ops", (0, 2)), ("mvrc_labels", (2, 1, 3))])
 def test_a_changed_input_of_vlbert_fails(copied: Callable[..., Path], name: str, index: tuple[int, ...]) -> None:
     case = copied("pretrain_precomputed", "vlbert")

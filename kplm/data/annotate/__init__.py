@@ -2,7 +2,9 @@
 
 from kplm.data.annotate.base import Annotator
 from kplm.data.annotate.entities import Entities
+from kplm.data.annotate.indicator import Indicator
 from kplm.data.annotate.regions import Regions
+from kplm.data.annotate.roles import AuthorsRoles, Roles
 from kplm.data.annotate.tree import Tree
 
-__all__ = ["Annotator", "Entities", "Regions", "Tree"]
+__all__ = ["Annotator", "AuthorsRoles", "Entities", "Indicator", "Regions", "Roles", "Tree"]

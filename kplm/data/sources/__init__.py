@@ -11,6 +11,8 @@ from kplm.data.sources.plain import PlainText
 from kplm.data.sources.raganato import Raganato
 from kplm.data.sources.refcoco import RefCoco
 from kplm.data.sources.scenes import Scenes
+from kplm.data.sources.squad import Squad
+from kplm.data.sources.srl import Srl
 from kplm.data.sources.supersense_json import SupersenseJson
 from kplm.data.sources.tagged import TaggedTsv
 from kplm.data.sources.tsv import Tsv
@@ -34,6 +36,8 @@ __all__ = [
     "RefCoco",
     "Scenes",
     "Source",
+    "Squad",
+    "Srl",
     "SupersenseJson",
     "TaggedTsv",
     "Tsv",

@@ -15,7 +15,20 @@ from kplm.errors import DataError, did_you_mean
 _MARKS = ("head", "tail", "mention")
 _OF_PICTURES = ("question", "image", "boxes", "meant", "features", "references", "answers", "group")
 _OF_WORDS = ("words", "tags", "tag_sets")
-_FIELDS = ("text", "tokens", "pair", "marks", *_MARKS, "links", "label", "labels", *_OF_WORDS, "id", *_OF_PICTURES)
+_FIELDS = (
+    "text",
+    "tokens",
+    "pair",
+    "marks",
+    *_MARKS,
+    "links",
+    "label",
+    "labels",
+    *_OF_WORDS,
+    "spans",
+    "id",
+    *_OF_PICTURES,
+)
 ASKED = "[MASK]"
 """The second text of a question: the word that a model would fill in is the answer (Su et al., 2020, section 4.2.2)."""
 _FORM = "A row needs text, or tokens; offsets count characters from 0, and the end is exclusive."
@@ -31,11 +44,12 @@ class JsonLines(Source):
     ``marks``             ``[[start, end, role, part?], ...]``, roles such as head, tail and mention
     ``head`` and so on    ``[start, end]``: ``head``, ``tail`` and ``mention`` are short forms of a mark
     ``links``             ``[[start, end, entity, score?, part?], ...]``; ``[]`` says linked, nothing found
-    ``label``             string or whole number
+    ``label``             string or number
     ``labels``            list of strings, for tasks with several labels
     ``words``             ``[[start, end], ...]``, the words that are tagged
     ``tags``              list of strings, one a word; null for a word without gold
     ``tag_sets``          list of lists of strings, instead of ``tags`` where several are right; ``[]`` says no gold
+    ``spans``             ``[[start, end], ...]``, characters of ``pair`` that answer ``text``; ``[]`` says that none do
     ``id``                string or whole number; the line number where absent
     ``question``          string, instead of ``text`` and ``pair``, for visual question answering
     ``image``             string, the picture's path, relative to this file
@@ -74,11 +88,12 @@ def example_from_json(row: Mapping[str, Any], where: str, folder: str = "") -> E
         pair=_pair(fields),
         marks=tuple(_marks(fields)),
         links=tuple(_links(fields)) if fields.has("links") else None,
-        label=fields.name("label") if fields.has("label") else None,
+        label=_label(fields) if fields.has("label") else None,
         labels=tuple(fields.strings("labels")) if fields.has("labels") else None,
         words=words,
         tags=_tags(fields) if fields.has("tags") else None,
         tag_sets=_tag_sets(fields) if fields.has("tag_sets") else None,
+        spans=_spans(fields) if fields.has("spans") else None,
         picture=_picture(fields, folder) if fields.has("image") else None,
         references=tuple(_references(fields)) if fields.has("references") else (),
         scores=tuple(_scores(fields)) if fields.has("answers") else None,
@@ -101,6 +116,7 @@ def example_to_json(example: Example) -> dict[str, Any]:
         "words": [list(span) for span in example.words] or None,
         "tags": None if example.tags is None else list(example.tags),
         "tag_sets": None if example.tag_sets is None else [list(right) for right in example.tag_sets],
+        "spans": None if example.spans is None else [list(span) for span in example.spans],
         "references": [[one.start, one.end, one.box, one.part] for one in example.references] or None,
         "answers": None if example.scores is None else dict(example.scores),
         "group": example.group or None,
@@ -137,6 +153,19 @@ def _words(row: Row, length: int) -> tuple[tuple[int, int], ...]:
         if not 0 <= start <= end <= length:
             raise row.error(f"words has the span {start}..{end}, but the text has {length} characters.")
     return spans
+
+
+def _label(row: Row) -> str:
+    """A class, or a number as Python writes it."""
+    return str(row.fields["label"]) if is_a(row.fields["label"], NUMBER) else row.get("label", str)
+
+
+def _spans(row: Row) -> tuple[tuple[int, int], ...]:
+    found = tuple((start, end) for start, end, *_ in row.entries("spans", "[start, end]", int, int))
+    blank = [span for span in found if row.has("pair") and not row.get("pair", str)[slice(*span)].strip()]
+    if blank:
+        raise row.error(f"spans has {list(blank[0])}, where the pair has nothing but white space.")
+    return found
 
 
 def _marks(row: Row) -> Iterator[Mark]:

@@ -1,0 +1,41 @@
+"""Predicates as a short text, to keep many of them in memory or on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import chain
+
+from kplm.data.roles.base import Predicate, Words, written
+
+
+def digest(words: Words) -> bytes:
+    """16 bytes that stand for the words of a sentence."""
+    return blake2b(json.dumps(list(words)).encode(), digest_size=16).digest()
+
+
+def packed(predicates: Sequence[Predicate]) -> str:
+    """Index, roleset and spans of each."""
+    rows = [[one.index, one.roleset, *chain.from_iterable(one.spans)] for one in predicates]
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def unpacked(text: str, size: int) -> tuple[Predicate, ...]:
+    """The predicates of a sentence of ``size`` words.
+
+    Raises:
+        ValueError: the text is none that :func:`packed` wrote.
+    """
+    try:
+        return tuple(_predicate(row, size) for row in json.loads(text))
+    except (TypeError, IndexError) as error:
+        raise ValueError(f"no packed predicates: {text[:80]}") from error
+
+
+def _predicate(row: list[object], size: int) -> Predicate:
+    index, roleset, *flat = row
+    tags = written(size, list(zip(flat[::3], flat[1::3], flat[2::3])))  # type: ignore[arg-type]
+    if len(tags) != size or not isinstance(index, int):
+        raise ValueError(f"spans of other words than {size}")
+    return Predicate(index, tags, None if roleset is None else str(roleset))
