@@ -33,13 +33,14 @@ def find_wordnet(folder: str | Path | None = None) -> Path:
     """The folder that holds WordNet's twelve files ``index.*``, ``data.*`` and ``*.exc``.
 
     Args:
-        folder: where it is, or the installation or NLTK data folder around it; ``None`` looks at ``WNSEARCHDIR``, at
-            ``WNHOME``, in NLTK's data folders, and where packages put it.
+        folder: where it is, or the installation or NLTK data folder around it; ``None`` takes what ``WNSEARCHDIR`` names,
+            else looks at ``WNHOME``, in NLTK's data folders, and where packages put it.
 
     Raises:
         KgError: it is not there; the message names the ways to get it.
     """
-    if folder is not None:
+    folder = folder or os.environ.get("WNSEARCHDIR")
+    if folder:
         return _given(locate(folder))
     tried = list(dict.fromkeys(_candidates()))
     for place in tried:
@@ -65,8 +66,6 @@ def _missing(folder: Path) -> list[str]:
 
 
 def _candidates() -> Iterator[Path]:
-    if search := os.environ.get("WNSEARCHDIR"):
-        yield Path(search)
     if home := os.environ.get("WNHOME"):
         yield Path(home) / "dict"
     for folder in _nltk_folders():

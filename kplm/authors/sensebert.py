@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from kg.wordnet import SUPERSENSES
 from kplm.convert import sensebert as sensebert_format
 from kplm.data.encode import TextEncoder
 from kplm.hub import save_pretrained
@@ -39,4 +40,6 @@ def convert_sensebert(
         log.warning("the checkpoint does not hold the matrix of allowed supersenses; it is made anew from WordNet")
         allowed = allowed_by_name(tokenizer, rows, found.config.senses, wordnet)
     found.encoder.know(allowed, continuations(tokenizer, rows))
+    if set(found.config.senses) == set(SUPERSENSES):
+        found.encoder.arrange(SUPERSENSES)  # maskers write what words may mean in WordNet's order
     return save_pretrained(found.encoder, target, TextEncoder(tokenizer).describe(), found.objective)

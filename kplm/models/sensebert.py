@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -90,6 +93,18 @@ class SenseBert(Encoder):
                     f"{len(self.config.senses)} supersenses, so {list(own.shape)} is needed. Make it for the vocabulary of this model."
                 )
             own.copy_(given)
+
+    @torch.no_grad()
+    def arrange(self, senses: Sequence[str]) -> None:
+        """Put the supersenses in another order.
+
+        Args:
+            senses: the names of ``config.senses``, each once.
+        """
+        rows, words = [self.config.senses.index(name) for name in senses], self.words
+        words.senses.copy_(words.senses[rows])
+        words.allowed.copy_(words.allowed[:, rows])
+        self.config = replace(self.config, senses=tuple(senses))
 
     @torch.no_grad()
     def start_from(self, encoder: Encoder) -> frozenset[str]:

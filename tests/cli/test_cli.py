@@ -119,7 +119,10 @@ def test_an_unknown_command_is_status_2(capsys: pytest.CaptureFixture) -> None:
     ("words", "said"),
     [
         (["kg", "trane"], "kplm kg has no command 'trane'; possible are train, import, link"),
-        (["convert", "bert"], "kplm convert has no command 'bert'; possible are ernie-thu, kbert, sembert, sensebert, vlbert."),
+        (
+            ["convert", "bert"],
+            "kplm convert has no command 'bert'; possible are ernie-thu, kbert, sembert, sensebert, vlbert.",
+        ),
         (["export", "absent.ckpt", "out"], "absent.ckpt does not exist."),
         (["predict", "./absent", "in.txt", "out.jsonl"], "./absent does not exist."),
         (["kg", "info", "./absent"], "absent"),

@@ -128,6 +128,9 @@ def test_wordnet_is_found_where_variables_and_nltk_say(bare, folder, tmp_path, m
     assert find_wordnet() == tmp_path / "home" / "dict"
     monkeypatch.setenv("WNSEARCHDIR", str(folder))
     assert find_wordnet() == folder
+    monkeypatch.setenv("WNSEARCHDIR", str(tmp_path))
+    with pytest.raises(KgError, match="is not WordNet"):
+        find_wordnet()
 
 
 def test_a_given_folder_may_be_the_one_around_it(bare, folder, tmp_path):

@@ -139,7 +139,8 @@ def test_the_folder_becomes_a_model_that_pretraining_goes_on_from(
     assert asked == [str(source / "variables" / "variables")]
     encoder = from_pretrained(tmp_path / "out")
     assert isinstance(encoder, SenseBert)
-    assert encoder.config.senses == SENSES
+    assert encoder.config.senses == SUPERSENSES
+    torch.testing.assert_close(encoder.sense_table, model[0].sense_table.flip(0), atol=0, rtol=0)
     torch.testing.assert_close(states(encoder.eval()), states(model[0]), atol=1e-6, rtol=0)
     assert encoder.words.continues.tolist() == [word.startswith("##") for word in WORDS]
     objective = Weighted([MaskedWords(), NextSentence(), Supersenses()])
@@ -159,7 +160,7 @@ def test_a_matrix_among_the_constants_of_the_graph_is_found(
     assert torch.equal(sensebert.read(source).allowed, model[0].words.allowed)
 
 
-def test_without_a_matrix_it_is_made_from_wordnet_in_the_models_own_order(
+def test_without_a_matrix_it_is_made_from_wordnet(
     variables: Variables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -168,7 +169,9 @@ def test_without_a_matrix_it_is_made_from_wordnet_in_the_models_own_order(
     wordnet = small_wordnet.write(tmp_path / "wordnet")
     convert_sensebert(released(tmp_path / "model"), tmp_path / "out", wordnet=str(wordnet))
     words = from_pretrained(tmp_path / "out").words
-    senses = {WORDS[row]: {SENSES[i] for i in allowed.nonzero().flatten()} for row, allowed in enumerate(words.allowed)}
+    senses = {
+        WORDS[row]: {SUPERSENSES[i] for i in allowed.nonzero().flatten()} for row, allowed in enumerate(words.allowed)
+    }
     assert senses["goose"] == {"noun.animal", "noun.food"}
     assert senses["tiger"] == {"noun.animal", "noun.person"}
     assert not senses["##s"] | senses["[MASK]"] | senses["xyzzy"]
