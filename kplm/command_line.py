@@ -21,6 +21,7 @@ NOISE = (
     ".*set_vital.*",
     ".*isinstance.treespec.*",
     ".*Checkpoint directory.*",
+    ".*Experiment logs directory.*",
     ".*args parameter.*",
     ".*supported by the model summary.*",
     ".*sync_dist=True.*",

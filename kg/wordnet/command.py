@@ -25,7 +25,7 @@ def wordnet(out: str, *, wordnet: str | None = None) -> None:
 
     Args:
         out: the folder to write, whole or not at all.
-        wordnet: the folder of WordNet's files; found by itself where a package installed it, or by WNSEARCHDIR.
+        wordnet: the folder of WordNet's files; by default that of WNSEARCHDIR, else it is looked for where packages put it.
     """
     found = WordNet.open(wordnet)
     store = found.graph()

@@ -92,10 +92,10 @@ def read_index(path: Path, supersenses: dict[str, int], data: Path) -> dict[str,
         data: that file, for messages.
 
     Raises:
-        KgError: the file is truncated, a line is no entry, or a synset is missing in the data file.
+        KgError: the file is truncated, a line is no entry, or one of the two files lacks a synset of the other.
     """
     shared: dict[tuple[int, ...], tuple[int, ...]] = {}
-    entries = {}
+    entries, seen = {}, set[str]()
     for number, line in numbered(path, whole(path)):
         fields = line.split()
         try:
@@ -103,7 +103,11 @@ def read_index(path: Path, supersenses: dict[str, int], data: Path) -> dict[str,
             numbers = tuple(dict.fromkeys([supersenses[offset] for offset in offsets]))
         except (ValueError, IndexError, KeyError) as error:
             raise KgError(f"{path}:{number}: {_wrong(line, error, data)}. {AGAIN}") from error
+        seen.update(offsets)
         entries[fields[0]] = shared.setdefault(numbers, numbers)
+    if len(seen) < len(supersenses):
+        lost = f"no word for {len(supersenses) - len(seen):,} of the {len(supersenses):,} synsets of {data}"
+        raise KgError(f"{path}: {lost}; the file is truncated or of another WordNet. {AGAIN}")
     return entries
 
 

@@ -39,9 +39,10 @@ def find_wordnet(folder: str | Path | None = None) -> Path:
     Raises:
         KgError: it is not there; the message names the ways to get it.
     """
-    folder = folder or os.environ.get("WNSEARCHDIR")
     if folder:
-        return _given(locate(folder))
+        return _given(folder, "")
+    if named := os.environ.get("WNSEARCHDIR"):
+        return _given(named, "WNSEARCHDIR: ")
     tried = list(dict.fromkeys(_candidates()))
     for place in tried:
         if not _missing(place):
@@ -51,14 +52,18 @@ def find_wordnet(folder: str | Path | None = None) -> Path:
     raise KgError("\n".join([looked, *zipped, WAYS]))
 
 
-def _given(folder: Path) -> Path:
+def _given(name: str | Path, source: str) -> Path:
+    try:
+        folder = locate(name)
+    except KgError as error:
+        raise KgError(f"{source}{error}\n{WAYS}") from error
     around = [folder, folder / "dict", *(folder / corpus for corpus in CORPORA)]
     found = next((place for place in around if not _missing(place)), None)
     if found is not None:
         return found
     there = ", ".join(sorted(file.name for file in folder.iterdir())[:10]) if folder.is_dir() else "a file, no folder"
     lacks = ", ".join(_missing(folder))
-    raise KgError(f"{folder} is not WordNet: it lacks {lacks}. Found there: {there or 'nothing'}.\n{WAYS}")
+    raise KgError(f"{source}{folder} is not WordNet: it lacks {lacks}. Found there: {there or 'nothing'}.\n{WAYS}")
 
 
 def _missing(folder: Path) -> list[str]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from kg.wordnet import SUPERSENSES
 from kplm.convert import sensebert as sensebert_format
 from kplm.data.encode import TextEncoder
+from kplm.data.supersenses import allowed_of
 from kplm.hub import save_pretrained
 from kplm.masking.select.base import continuations
 from kplm.text import Tokenizer
-from kplm.vocab.senses import allowed_by_name
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def convert_sensebert(
     allowed = found.allowed
     if allowed is None:
         log.warning("the checkpoint does not hold the matrix of allowed supersenses; it is made anew from WordNet")
-        allowed = allowed_by_name(tokenizer, rows, found.config.senses, wordnet)
+        allowed = allowed_of(tokenizer, rows, wordnet, senses=found.config.senses)
     found.encoder.know(allowed, continuations(tokenizer, rows))
     if set(found.config.senses) == set(SUPERSENSES):
         found.encoder.arrange(SUPERSENSES)  # maskers write what words may mean in WordNet's order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,8 @@ from kplm.fields import IGNORE, Batch
 from kplm.masking import Masker, Preferred
 from kplm.masking.select.base import continuations
 from kplm.text import Tokenizer
+
+log = logging.getLogger(__name__)
 
 
 class SingleSense(Preferred):
@@ -118,19 +121,33 @@ def split_words(continues: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tens
     return first, size, (size > 1) & (none.scatter_add(1, word, hidden.long()) == size)
 
 
-def allowed_of(tokenizer: Tokenizer, rows: int, wordnet: str | None, exceptions: Exceptions) -> Tensor:
-    """Which supersenses each token may have, ``[V, C]`` bool in WordNet's order.
+def allowed_of(
+    tokenizer: Tokenizer,
+    rows: int,
+    wordnet: str | None,
+    exceptions: Exceptions = Exceptions(),  # noqa: B008 (frozen)
+    senses: Sequence[str] = SUPERSENSES,
+) -> Tensor:
+    """Which supersenses each token may have, the matrix M of SenseBERT (Levine et al., 2020, section 3.2).
 
     Args:
         tokenizer: whose vocabulary it is.
         rows: V, which may be more than the tokenizer has words.
         wordnet: folder of WordNet; by default it is looked for.
         exceptions: which tokens have none.
+        senses: names of the columns, in any case; those that WordNet does not have are allowed for no token.
+
+    Returns: ``[V, C]`` bool.
 
     Raises:
         KgError: WordNet is not found or damaged, or of another language than the vocabulary.
     """
-    return torch.from_numpy(allowed_supersenses(tokens_of(tokenizer, rows), wordnet, exceptions))
+    found = allowed_supersenses(tokens_of(tokenizer, rows), wordnet, exceptions)  # [V, 45]
+    places = {name.lower(): column for column, name in enumerate(SUPERSENSES)}
+    if unknown := [name for name in senses if name.lower() not in places]:
+        log.warning(f"WordNet has no supersense {', '.join(unknown)}; no word is allowed to have it")
+    columns = np.array([places.get(name.lower(), -1) for name in senses])
+    return torch.from_numpy(found[:, columns] & (columns >= 0))
 
 
 def tokens_of(tokenizer: Tokenizer, rows: int) -> Sequence[str]:

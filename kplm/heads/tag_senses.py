@@ -16,6 +16,9 @@ from kplm.heads.base import Pieces
 from kplm.heads.tag import Tag
 from kplm.models import BaseEncoder, SenseBert
 
+LEAST = 0.001
+"""Supersenses less probable than this are not told."""
+
 
 class TagSenses(Tag):
     """A linear map on each word; several supersenses may be right, and any of them is a hit.
@@ -71,9 +74,8 @@ class TagSenses(Tag):
         gold = self.gold(batch) == 1  # [B, S, C]
         some = gold.any(-1)
         scores = logits.float()
-        right = scores.masked_fill(
-            ~gold & some[..., None], -torch.inf
-        )  # all classes where none is right, so that these lose 0
+        wrong = ~gold & some[..., None]  # none where no class is right, so that such words lose 0
+        right = scores.masked_fill(wrong, -torch.inf)
         return (scores.logsumexp(-1) - right.logsumexp(-1)).sum() / some.sum().clamp(min=1)
 
     def metrics(self) -> MetricCollection:
@@ -88,22 +90,23 @@ class TagSenses(Tag):
         metrics.update(hits.long().reshape(1, -1), wanted.reshape(1, -1))
 
     def decode(self, logits: Tensor, batch: Batch) -> list[dict[str, Any]]:
-        """``{"tags", "scores"}``: of each word the best supersense and its probability; null for words that were cut away."""
-        best = logits.float().softmax(-1).max(-1)
+        """``{"tags", "scores"}``: of each word the best supersense, and all of at least a thousandth with their probabilities, the
+        best first; null for words that were cut away.
+
+        Function words get one too, since no gold says that they have none.
+        """
+        odds, order = logits.float().softmax(-1).sort(-1, descending=True)
         there = (batch["word_positions"] >= 0).tolist()
-        rows = zip(best.indices.tolist(), best.values.tolist(), there)
-        return [{"tags": self._kept(tags, keeps), "scores": _rounded(odds, keeps)} for tags, odds, keeps in rows]
+        rows = zip(odds.tolist(), order.tolist(), there)
+        named = [[self._likely(p, c) if keep else None for p, c, keep in zip(*row)] for row in rows]
+        return [{"tags": [next(iter(word)) if word else None for word in row], "scores": row} for row in named]
 
     def gold(self, batch: Batch) -> Tensor:
         """``[B, S, C]``: 1 where a class is right, 0 where it is wrong, the ignore index for words without gold or cut away."""
         return batch["tag_sets"].masked_fill((batch["word_positions"] < 0)[..., None], IGNORE)
 
-    def _kept(self, tags: list[int], keeps: list[bool]) -> list[str | None]:
-        return [self.names[tag] if keep else None for tag, keep in zip(tags, keeps)]
-
-
-def _rounded(odds: list[float], keeps: list[bool]) -> list[float | None]:
-    return [round(one, 6) if keep else None for one, keep in zip(odds, keeps)]
+    def _likely(self, odds: list[float], order: list[int]) -> dict[str, float]:
+        return {self.names[c]: round(p, 6) for i, (p, c) in enumerate(zip(odds, order)) if i == 0 or p >= LEAST}
 
 
 def _sense_vectors(encoder: BaseEncoder, names: Sequence[str]) -> Tensor:

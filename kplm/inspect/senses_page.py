@@ -23,7 +23,7 @@ body{margin:2rem;background:var(--paper);color:var(--ink);font:15px/1.35 system-
 h1{font-size:1.2rem;margin:0 0 .3rem}h2{font-size:1.05rem;margin:2.2rem 0 .8rem}p{color:var(--muted);margin:.3rem 0}
 .sentence{display:flex;flex-wrap:wrap;gap:.6rem;margin-top:1.2rem}
 .word{border:1px solid var(--rule);border-radius:7px;padding:.35rem .6rem .5rem;min-width:9.5rem}
-.word b{display:block;font-size:1.05rem;margin-bottom:.25rem}.word.plain{opacity:.5}
+.word b{display:block;font-size:1.05rem;margin-bottom:.25rem}.word.plain{opacity:.6}
 .sense{display:grid;grid-template-columns:1fr auto;column-gap:.7rem;font-size:.78rem;line-height:1.25;color:var(--muted)}
 .sense.may{color:var(--ink);font-weight:600}.sense.may>span::before{content:"\\2022\\00a0";color:color-mix(in srgb,var(--own) var(--pure),#fff)}
 .sense i{grid-column:1/3;height:4px;border-radius:2px;margin:1px 0 4px;background:linear-gradient(90deg,var(--own) var(--part),var(--none) var(--part))}
@@ -36,7 +36,7 @@ tbody th{position:sticky;left:0;background:var(--paper);text-align:right;font-we
 tr.plain th{color:var(--muted);font-weight:400}tbody tr:hover th{text-decoration:underline}
 td{width:21px;min-width:21px;height:21px;padding:0;text-align:center;font-size:.66rem;border-radius:3px;box-sizing:border-box;
 background:color-mix(in srgb,var(--own) var(--part),var(--none))}
-td.may{outline:1.5px solid color-mix(in srgb,var(--own) var(--pure),#fff);outline-offset:-1.5px}td.strong{color:#fff}td:hover{outline:2px solid var(--full);outline-offset:-1px}
+td.may,.key{outline:1.5px solid color-mix(in srgb,var(--own) var(--pure),#fff);outline-offset:-1.5px}td.strong{color:#fff}td:hover{outline:2px solid var(--full);outline-offset:-1px}
 .key{display:inline-block;width:.9rem;height:.9rem;margin-right:.5rem;vertical-align:-.1rem;border-radius:3px;box-sizing:border-box;background:var(--none)}
 """
 
@@ -51,7 +51,7 @@ def html(reading: Reading) -> bytes:
 <div class="sentence">{"".join(_card(reading, word) for word in reading.words)}</div>
 <h2>All supersenses, in percent</h2>
 <div class="map"><table>{_head(reading)}<tbody>{"".join(_row(reading, word) for word in reading.words)}</tbody></table></div>
-<p><span class="key" style="outline:1.5px solid {COLOURS[0]};outline-offset:-1.5px"></span>WordNet allows this supersense for this word; words for which it allows none are paler</p>
+<p><span class="key" style="--own:{COLOURS[0]}"></span>WordNet allows this supersense for this word; words for which it allows none are paler</p>
 </html>
 """
     return text.encode()

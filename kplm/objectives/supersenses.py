@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+from torchmetrics import MeanMetric, Metric
 
 from kplm.errors import KplmError
 from kplm.fields import IGNORE, Batch
 from kplm.models import BaseEncoder, SenseBert
 from kplm.models.sensebert import SensedWords
-from kplm.objectives.base import Accuracy, Prediction, Term
+from kplm.objectives.base import Prediction, Term
 from kplm.objectives.reading import Read, check_read, reading
 
 
@@ -80,24 +80,22 @@ class Supersenses(Term):
         return {"allowed": AllowedShare(), "accuracy": SingleAccuracy()}
 
 
-class AllowedShare(Accuracy):
-    """Share of predictions whose best supersense is allowed."""
+class AllowedShare(MeanMetric):
+    """Share of predictions whose best supersense is allowed; NaN where none was asked for."""
 
-    def update(self, logits: Tensor, gold: Tensor) -> None:
+    def update(self, logits: Tensor, gold: Tensor) -> None:  # type: ignore[override]
         """``[N, C]`` each."""
-        best = logits.argmax(-1)
-        right = gold.gather(-1, best[:, None])[:, 0] > 0
-        super().update(logits, torch.where(right, best, gold.argmax(-1)))
+        right = gold.gather(-1, logits.argmax(-1, keepdim=True)) > 0
+        super().update(right.float())
 
 
 class SingleAccuracy(AllowedShare):
     """The same where just one supersense is allowed, which is where the right one is known."""
 
-    def update(self, logits: Tensor, gold: Tensor) -> None:
+    def update(self, logits: Tensor, gold: Tensor) -> None:  # type: ignore[override]
         """``[N, C]`` each."""
         single = (gold > 0).sum(-1) == 1
-        if single.any():
-            super().update(logits[single], gold[single])
+        super().update(logits[single], gold[single])
 
 
 def sensed(encoder: BaseEncoder, reader: type) -> SensedWords:

@@ -12,9 +12,11 @@ from typing import Any
 import torch
 
 from kg.places import whole_folder, write_meta
+from kg.wordnet import Exceptions
 from kplm.convert.keys import State
 from kplm.convert.weights import NAMES, read_weights
 from kplm.data.corpus.stream import source_files
+from kplm.data.supersenses import allowed_of
 from kplm.errors import DataError, KplmError
 from kplm.folder import FORMAT, read_config, write_folder, write_tensors
 from kplm.locate import locate
@@ -135,8 +137,5 @@ def _grown_senses(
         if name.endswith(CONTINUES):
             yield name, with_rows(value, first, value.new_zeros(len(words)))
         elif name.endswith(ALLOWED):
-            from kg.wordnet import Exceptions
-            from kplm.vocab.senses import allowed_by_name
-
-            found = allowed_by_name(larger, end, sizes["senses"], wordnet, Exceptions(least=0))
+            found = allowed_of(larger, end, wordnet, Exceptions(least=0), sizes["senses"])
             yield name, with_rows(value, first, found[first:])

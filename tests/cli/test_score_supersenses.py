@@ -40,9 +40,13 @@ GOLD = [
     },
 ]
 SAID = [
-    {"id": "b", "words": ["goose", "Geese"], "tags": ["noun.food", None]},
-    {"id": "a", "words": ["the", "tigers", "walked"], "tags": ["verb.body", "noun.person", "verb.motion"]},
-    {"id": "c", "words": ["take a breath"], "tags": ["verb.motion"]},
+    {"id": "b", "words": ["goose", "Geese"], "scores": [{"noun.food": 1.0}, None]},
+    {
+        "id": "a",
+        "words": ["the", "tigers", "walked"],
+        "scores": [{"verb.body": 0.9}, {"noun.food": 0.8, "noun.person": 0.1}, {"verb.motion": 0.6, "verb.body": 0.1}],
+    },
+    {"id": "c", "words": ["take a breath"], "scores": [{"verb.motion": 0.7, "verb.body": 0.2}]},
 ]
 TRAIN = [
     sentence("t1", tigers="noun.person", goose=["noun.food", "noun.animal"]),
@@ -61,21 +65,22 @@ def table(**options: Any) -> dict[str, tuple[int, dict[str, float]]]:
     return {line.part: (line.items, line.right) for line in supersense_accuracy(**options)}
 
 
+def right(*shares: float) -> dict[str, float]:
+    return dict(zip(("model", "model+WordNet", "first sense", "most frequent"), shares))
+
+
 def test_any_right_sense_is_a_hit_and_null_is_a_miss(files: dict[str, str], wordnet: str) -> None:
     found = table(**files, wordnet=wordnet)
-    assert found["all"] == (5, {"model": 3 / 5, "first sense": 3 / 5, "most frequent": 5 / 5})
-    assert found["nouns"] == (3, {"model": 2 / 3, "first sense": 1 / 3, "most frequent": 3 / 3})
-    assert found["verbs"] == (2, {"model": 1 / 2, "first sense": 1.0, "most frequent": 1.0})
+    assert found["all"] == (5, right(2 / 5, 4 / 5, 3 / 5, 5 / 5))
+    assert found["nouns"] == (3, right(1 / 3, 2 / 3, 1 / 3, 3 / 3))
+    assert found["verbs"] == (2, right(1 / 2, 2 / 2, 2 / 2, 2 / 2))
     assert found["nouns+verbs"][0] == 5
 
 
 def test_a_word_is_ambiguous_by_what_wordnet_has_for_its_lemma_and_part_of_speech(
     files: dict[str, str], wordnet: str
 ) -> None:
-    assert table(**files, wordnet=wordnet)["ambiguous"] == (
-        3,
-        {"model": 2 / 3, "first sense": 1 / 3, "most frequent": 1.0},
-    )
+    assert table(**files, wordnet=wordnet)["ambiguous"] == (3, right(1 / 3, 2 / 3, 1 / 3, 3 / 3))
 
 
 def test_expressions_and_proper_names_can_be_left_out(files: dict[str, str], wordnet: str) -> None:
@@ -98,8 +103,8 @@ def test_baselines_need_no_predictions_and_a_part_may_be_empty(
 def test_the_command_prints_percent(files: dict[str, str], wordnet: str, capsys: pytest.CaptureFixture) -> None:
     supersenses(files["predictions"], files["gold"], wordnet=wordnet)
     head, first, *rest = capsys.readouterr().out.splitlines()
-    assert head.split() == ["words", "model", "first", "sense"]
-    assert first.split() == ["all", "5", "60.00", "60.00"]
+    assert head.split() == ["words", "model", "model+WordNet", "first", "sense"]
+    assert first.split() == ["all", "5", "40.00", "80.00", "60.00"]
     assert [line.split()[0] for line in rest] == ["ambiguous", "nouns", "verbs", "nouns+verbs"]
 
 
@@ -107,9 +112,9 @@ def test_gold_may_be_raganatos(wordnet: str, tmp_path: Path) -> None:
     xml = '<corpus><sentence id="s"><instance id="s.t" lemma="tiger" pos="NOUN">tiger</instance></sentence></corpus>'
     (tmp_path / "x.data.xml").write_text(xml)
     (tmp_path / "x.gold.key.txt").write_text("s.t tiger%1:18:00::\n")
-    said = write_rows(tmp_path / "said.jsonl", [{"id": "s", "words": ["tiger"], "tags": ["noun.person"]}])
+    said = write_rows(tmp_path / "said.jsonl", [{"id": "s", "words": ["tiger"], "scores": [{"noun.person": 1.0}]}])
     found = table(gold=tmp_path / "x.data.xml", predictions=said, wordnet=wordnet)
-    assert found["all"] == (1, {"model": 1.0, "first sense": 0.0})
+    assert found["all"] == (1, right(1.0, 1.0, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -117,11 +122,12 @@ def test_gold_may_be_raganatos(wordnet: str, tmp_path: Path) -> None:
     [
         (SAID[:2], "gold.jsonl:3: the sentence 'c' has no prediction in .*Predict the whole file"),
         ([*SAID, SAID[0]], "predictions.jsonl:4: the sentence 'b' is answered twice"),
-        ([{**SAID[2], "words": ["take"], "tags": []}], "there are 0 tags for 1 words"),
+        ([{**SAID[2], "words": ["take"], "scores": []}], "there are 0 scores for 1 words"),
         (
-            [SAID[0], SAID[1], {"id": "c", "words": ["take", "a"], "tags": [None, None]}],
+            [SAID[0], SAID[1], {"id": "c", "words": ["take", "a"], "scores": [None, None]}],
             r"predictions.jsonl:3: word 0 of the sentence 'c' is \['take'\], but \['take a breath'\] in gold.jsonl:3",
         ),
+        ([{**SAID[2], "scores": ["verb.body"]}], "each word has its supersenses by name, or null, got 'verb.body'"),
         ([{"id": "a", "text": "x"}], "field 'words' is missing"),
     ],
 )

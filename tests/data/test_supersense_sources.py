@@ -123,6 +123,15 @@ class TestSupersenseJson:
             ({"pos": ["VERB"]}, "s.jsonl:1: field 'pos' has 1 entries for 10 words"),
             ({"supersense": [3] * 10}, "supersense of 'they' must be a string or null.* got .3."),
             ({"alt": {"9": "adv.all"}}, "supersense of 'fast' must be"),
+            (
+                {"alt": {"10": ["adv.all"]}},
+                "field 'alt' tells of the word '10', but the sentence has 10, counted from 0",
+            ),
+            ({"ne": {"x": "PER"}}, "field 'ne' tells of the word 'x'"),
+            (
+                {"alt": {"9": ["verb.moton"]}},
+                "'verb.moton' of 'fast' is no supersense of WordNet. Did you mean .verb.motion",
+            ),
             ({"mwe": [[1, 2]]}, "field 'mwe' must be a list of objects"),
             ({"mwe": [{"tokens": [1, 2]}]}, "s.jsonl:1: mwe: field 'lemma' is missing"),
             ({"mwe": [{"tokens": [9, 10], "lemma": "x"}]}, r"expression 'x' has the words \[9, 10\], but .* has 10"),

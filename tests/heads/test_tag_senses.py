@@ -118,13 +118,20 @@ def test_a_whole_forward_reaches_encoder_and_head() -> None:
     assert all(weight.grad is not None for weight in encoder.parameters())
 
 
-def test_answers_name_the_best_sense_with_its_probability_and_nothing_for_what_was_cut_away() -> None:
+def test_answers_name_the_best_sense_and_the_likely_ones_and_nothing_for_what_was_cut_away() -> None:
     logits = torch.tensor([[[2.0, 0, 0], [0, 0, 3], [0, 1, 0], [9, 0, 0]]]).expand(2, -1, -1)
     rows = built().decode(logits, batch())
     assert rows[0]["tags"] == ["noun.act", "verb.motion", "noun.event", None]
     assert rows[1]["tags"] == ["noun.act", None, None, None]
-    assert rows[0]["scores"][1] == pytest.approx(float(logits[0, 1].softmax(-1)[2]), abs=1e-6)
+    likely = rows[0]["scores"][1]
+    assert next(iter(likely)) == "verb.motion"
+    assert likely == pytest.approx(dict(zip(NAMES, logits[0, 1].softmax(-1).tolist())), abs=1e-6)
     assert rows[0]["scores"][3] is None
+
+
+def test_the_best_sense_is_told_however_unlikely_and_others_from_a_thousandth_on() -> None:
+    logits = torch.tensor([[[9.0, 0, 1.9], [0, 0, 0], [0, 0, 0], [0, 0, 0]]]).expand(2, -1, -1)
+    assert built().decode(logits, batch())[0]["scores"][0] == {"noun.act": pytest.approx(0.999053, abs=1e-5)}
 
 
 def test_it_may_begin_with_the_rows_of_the_sense_table() -> None:

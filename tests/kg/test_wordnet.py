@@ -129,7 +129,10 @@ def test_wordnet_is_found_where_variables_and_nltk_say(bare, folder, tmp_path, m
     monkeypatch.setenv("WNSEARCHDIR", str(folder))
     assert find_wordnet() == folder
     monkeypatch.setenv("WNSEARCHDIR", str(tmp_path))
-    with pytest.raises(KgError, match="is not WordNet"):
+    with pytest.raises(KgError, match="WNSEARCHDIR: .* is not WordNet"):
+        find_wordnet()
+    monkeypatch.setenv("WNSEARCHDIR", str(tmp_path / "nowhere"))
+    with pytest.raises(KgError, match="WNSEARCHDIR: There is no file or folder"):
         find_wordnet()
 
 
@@ -195,6 +198,13 @@ def test_a_lexicographer_file_that_there_is_not(folder):
     content = (folder / "data.adv").read_text()
     (folder / "data.adv").write_text(content.replace(" 02 r ", " 45 r ", 1))
     with pytest.raises(KgError, match=r"data.adv:4 .*a lexicographer file from 00 to 44"):
+        WordNet.open(folder)
+
+
+def test_an_index_that_ends_between_two_lines(folder):
+    lines = (folder / "index.verb").read_bytes().splitlines(keepends=True)
+    (folder / "index.verb").write_bytes(b"".join(lines[:-1]))
+    with pytest.raises(KgError, match=r"index.verb: no word for 1 of the \d+ synsets of .*data.verb; .*truncated"):
         WordNet.open(folder)
 
 

@@ -121,4 +121,4 @@ def test_a_synset_line_that_ends_early(folder):
     with (folder / "data.adj").open("a") as file:
         file.write("00009999 00 a 02 swift 0\n")
     with pytest.raises(KgError, match=r"data.adj:\d+: got '00009999 00 a 02 swift 0', expected offset, file, pos"):
-        list(WordNet.open(folder).glosses())
+        list(WordNet(folder, {}, {}).glosses())

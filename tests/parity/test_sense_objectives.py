@@ -232,6 +232,16 @@ def test_metrics_are_shares_of_predictions_over_all_batches() -> None:
     assert got["loss"].item() == got["supersenses_loss"].item()
 
 
+def test_where_no_word_has_a_single_supersense_there_is_no_accuracy() -> None:
+    logits, gold = torch.eye(2, 3), torch.tensor([[0.5, 0.5, 0.0], [0.5, 0.0, 0.5]])
+    metrics = Supersenses().metrics()
+    for metric in metrics.values():
+        metric.update(logits, gold)
+        metric.update(logits[:0], gold[:0])
+    assert metrics["allowed"].compute() == 0.5
+    assert metrics["accuracy"].compute().isnan()
+
+
 def test_weights_of_the_terms_and_of_the_regulariser_are_choices() -> None:
     model = tiny_sensebert().double()
     batch = batch_of(*TEXT)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kg.wordnet import SUPERSENSES
 from kplm.data.sources.base import json_lines
 from kplm.data.sources.row import Row, is_a
 from kplm.data.sources.sense_corpus import PARTS_OF_SPEECH, SenseCorpus, SenseItem, SenseSentence
+from kplm.errors import did_you_mean
 
 _FORM = "A row needs words, lemmas, pos and supersense, one each a word; expressions of several words stand in mwe."
 
@@ -47,7 +49,7 @@ class SupersenseJson(SenseCorpus):
         for name, found in (("lemmas", lemmas), ("pos", pos), ("supersense", senses)):
             if len(found) != len(words):
                 raise row.error(f"field '{name}' has {len(found)} entries for {len(words)} words.")
-        more, named = (row.get(name, dict) if row.has(name) else {} for name in ("alt", "ne"))
+        more, named = (_by_word(row, name, len(words)) for name in ("alt", "ne"))
         singles = [
             self._item(row, (i,), lemmas[i], pos[i], senses[i], more.get(str(i)), named.get(str(i)))
             for i in range(len(words))
@@ -74,6 +76,19 @@ class SupersenseJson(SenseCorpus):
             raise row.error(
                 f"the supersense of '{lemma}' must be a string or null, and 'alt' a list of them, got {gold}."
             )
+        if strange := [one for one in gold if one not in SUPERSENSES]:
+            near = did_you_mean(strange[0], SUPERSENSES) or f" Possible are {', '.join(SUPERSENSES)}."
+            raise row.error(f"'{strange[0]}' of '{lemma}' is no supersense of WordNet.{near}")
         kind = PARTS_OF_SPEECH.get(pos) or (gold[0].partition(".")[0] if gold else "")
         kept = tuple(gold) if self.names or not name else ()
         return SenseItem(tokens, lemma, kind, kept, proper=bool(name) or pos == "PROPN")
+
+
+def _by_word(row: Row, name: str, count: int) -> dict[str, Any]:
+    """A field that says something of some words, by their places."""
+    found = row.get(name, dict) if row.has(name) else {}
+    if strange := sorted(found.keys() - set(map(str, range(count)))):
+        raise row.error(
+            f"field '{name}' tells of the word '{strange[0]}', but the sentence has {count}, counted from 0."
+        )
+    return found

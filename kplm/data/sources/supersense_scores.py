@@ -11,13 +11,15 @@ from pathlib import Path
 from kg.wordnet import WordNet
 from kplm.data.sources.base import json_lines
 from kplm.data.sources.raganato import Raganato
-from kplm.data.sources.row import Row
+from kplm.data.sources.row import Row, is_a
 from kplm.data.sources.sense_corpus import SenseCorpus, SenseItem, SenseSentence
 from kplm.data.sources.supersense_json import SupersenseJson
 from kplm.errors import DataError
 
-Prediction = tuple[str, list[str], list[str | None]]
-"""Its place, and the words of a sentence with what was said of each."""
+Senses = dict[str, float]
+"""Supersenses of a word with their probabilities, the best first."""
+Prediction = tuple[str, list[str], list[Senses | None]]
+"""Its place, and the words of a sentence with what was said of each; None for words that were cut away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ def supersense_accuracy(
 ) -> list[Accuracy]:
     """Accuracy on all words with gold, on the ambiguous ones, and by part of speech; any right supersense is a hit.
 
-    A word is ambiguous where WordNet has several supersenses for its lemma and part of speech.
+    A word is ambiguous where WordNet has several supersenses for its lemma and part of speech. The model is counted twice: with
+    its best supersense of all, and with the best among those that WordNet has for the lemma and part of speech, where it gave
+    any of them a thousandth: word sense disambiguation offers these to choose from, and the baselines use them too.
 
     Args:
         gold: a file of :class:`SupersenseJson`, or one of :class:`Raganato` where its name ends in ``.xml``.
@@ -56,12 +60,15 @@ def supersense_accuracy(
     """
     allowed = Allowed(WordNet.open(wordnet))
     told = [
-        (item, tag)
-        for item, tag in _told(gold, predictions)
+        (item, senses)
+        for item, senses in _told(gold, predictions)
         if item.gold and (expressions or len(item.tokens) == 1) and (proper_nouns or not item.proper)
     ]
     items = [item for item, _ in told]
-    answers = {} if predictions is None else {"model": [tag for _, tag in told]}
+    answers: dict[str, list[str | None]] = {}
+    if predictions is not None:
+        answers["model"] = [next(iter(senses), None) for _, senses in told]
+        answers["model+WordNet"] = [_best_of(senses, allowed(item)) for item, senses in told]
     answers["first sense"] = [allowed.first(item) for item in items]
     if train is not None:
         most = _most_frequent(train)
@@ -100,14 +107,20 @@ def _corpus(path: str | Path) -> SenseCorpus:
     return Raganato() if str(path).endswith(".xml") else SupersenseJson()
 
 
-def _told(gold: str | Path, predictions: str | Path | None) -> Iterator[tuple[SenseItem, str | None]]:
+def _best_of(senses: Senses, allowed: Sequence[str]) -> str | None:
+    return next((one for one in senses if one in allowed), next(iter(senses), None))
+
+
+def _told(gold: str | Path, predictions: str | Path | None) -> Iterator[tuple[SenseItem, Senses]]:
     """Every item of the corpus with what was predicted."""
     said = {} if predictions is None else _read_predictions(predictions)
     for sentence in _corpus(gold).sentences(gold):
         if predictions is None:
-            yield from ((item, None) for item in sentence.items)
+            yield from ((item, Senses()) for item in sentence.items)
         elif sentence.id in said:
-            yield from zip(sentence.items, _tags(said[sentence.id], sentence))
+            yield from (
+                (item, senses or {}) for item, senses in zip(sentence.items, _senses(said[sentence.id], sentence))
+            )
         else:
             raise DataError(
                 f"{sentence.where}: the sentence '{sentence.id}' has no prediction in {predictions}. Predict the whole file."
@@ -118,19 +131,23 @@ def _read_predictions(path: str | Path) -> dict[str, Prediction]:
     found: dict[str, Prediction] = {}
     for where, fields in json_lines(path):
         row = Row(
-            fields, where, 'Lines are {"id": "7", "words": ["It", ...], "tags": [...]}, as kplm predict writes them.'
+            fields,
+            where,
+            'Lines are {"id": "7", "words": ["It", ...], "scores": [{"noun.act": 0.9}, ...]}, as kplm predict writes them.',
         )
-        name, words, tags = row.name("id"), row.strings("words"), row.get("tags", list)
-        if len(words) != len(tags):
-            raise row.error(f"there are {len(tags)} tags for {len(words)} words.")
+        name, words, senses = row.name("id"), row.strings("words"), row.get("scores", list)
+        if len(words) != len(senses):
+            raise row.error(f"there are {len(senses)} scores for {len(words)} words.")
+        if strange := [one for one in senses if one is not None and not is_a(one, dict)]:
+            raise row.error(f"each word has its supersenses by name, or null, got {strange[0]!r}.")
         if name in found:
             raise row.error(f"the sentence '{name}' is answered twice.")
-        found[name] = where, words, tags
+        found[name] = where, words, senses
     return found
 
 
-def _tags(prediction: Prediction, sentence: SenseSentence) -> list[str | None]:
-    where, words, tags = prediction
+def _senses(prediction: Prediction, sentence: SenseSentence) -> list[Senses | None]:
+    where, words, senses = prediction
     example = sentence.example
     wanted = [example.text[start:end] for start, end in example.words]
     if words != wanted:
@@ -139,7 +156,7 @@ def _tags(prediction: Prediction, sentence: SenseSentence) -> list[str | None]:
             f"{where}: word {at} of the sentence '{sentence.id}' is {words[at : at + 1]}, but {wanted[at : at + 1]} in "
             f"{sentence.where}. Predict that file itself, with data.predict_source: kplm.data.sources.SupersenseJson or Raganato."
         )
-    return tags
+    return senses
 
 
 def _most_frequent(train: str | Path) -> dict[tuple[str, str], str]:
