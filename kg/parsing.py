@@ -77,7 +77,11 @@ def parse_of(span: Any) -> Parse:
 
 
 def english_words(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-    """The words of spaCy's English tokenizer as the characters ``[start, end)`` of each text; white space is none."""
+    """The words of spaCy's English tokenizer as the characters ``[start, end)`` of each text; white space is none.
+
+    Raises:
+        KgError: there is no spaCy.
+    """
     nlp = _blank()
     with nlp.memory_zone():
         return [
@@ -87,8 +91,10 @@ def english_words(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
 
 @cache
 def _blank() -> Any:
-    import spacy
-
+    try:
+        import spacy
+    except ImportError as error:
+        raise KgError(f"texts are cut into words by spaCy: {error}. pip install 'kplm[kg]', or give words.") from None
     nlp = spacy.blank("en")
     nlp.max_length = 10**9
     return nlp

@@ -96,6 +96,12 @@ def _export() -> Command:
     return export
 
 
+def _roles() -> Command:
+    from kplm.roles.command import roles
+
+    return roles
+
+
 GROUPS: dict[str, Callable[[], dict[str, Command]]] = {
     "kg": _kg,
     "vision": _vision,
@@ -104,7 +110,7 @@ GROUPS: dict[str, Callable[[], dict[str, Command]]] = {
     "convert": _convert,
     "vocab": _vocab,
 }
-SINGLE: dict[str, Callable[[], Command]] = {"prepare": _prepare, "export": _export}
+SINGLE: dict[str, Callable[[], Command]] = {"prepare": _prepare, "export": _export, "roles": _roles}
 
 
 def predict(
@@ -116,6 +122,7 @@ def predict(
     graph: str | None = None,
     boxes: str | None = None,
     reader: Source | None = None,
+    bf16: bool = False,
 ) -> None:
     """Answer every text of a file with a trained model and write JSON lines in the same order.
 
@@ -128,8 +135,10 @@ def predict(
         graph: take the knowledge from this graph instead of the one the model was trained with; also written --data.graph.
         boxes: where boxes come from of pictures without any: a file, detector, search or grid:3x3.
         reader: how the source is written, where it is neither; such as kplm.data.sources.SupersenseJson.
+        bf16: compute in bfloat16, which is faster on processors and devices that know it.
     """
-    from kplm.predict import load, predict_file
+    from kplm.data.answer_file import predict_file
+    from kplm.predict import load
 
-    predict_file(load(model, device, knowledge, graph, boxes), source, target, reader=reader)
+    predict_file(load(model, device, knowledge, graph, boxes, bf16), source, target, reader=reader)
     print(f"wrote {target}")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from kg.parsing import english_words
 from kplm.data.annotate import Regions
 from kplm.data.batches import OwnShare
 from kplm.data.collate import Collator
@@ -18,13 +16,13 @@ from kplm.data.encode import TextEncoder, answered, unlabelled
 from kplm.data.example import Example
 from kplm.data.module import OF_WORDS, TARGETS, EncodedRows
 from kplm.data.questions import QuestionCollator, Windowed
-from kplm.data.roles.base import Predicate
-from kplm.data.sources import JsonLines, PlainText, Source, example_from_json
+from kplm.data.sources import example_from_json
 from kplm.errors import DataError, KplmError
+from kplm.fields import Batch
 from kplm.heads import TagRoles
 from kplm.hub import load_finetuned
 from kplm.knowledge import Knowledge
-from kplm.roles.stretches import PREDICATE
+from kplm.roles.answers import marked_predicates, role_answer, with_words, words_of
 from kplm.roles.tagger import RoleTagger
 from kplm.training.finetune import Finetune
 
@@ -36,10 +34,11 @@ class Predictor:
         model: the fine-tuned model.
         text: how texts become batches.
         task: what is asked for, see :class:`kplm.data.module.TextData`.
+        bf16: compute in bfloat16, which is faster on processors and devices that know it.
     """
 
-    def __init__(self, model: Finetune, text: TextEncoder, task: str) -> None:
-        self.model, self.text, self.task = model.eval(), text, task
+    def __init__(self, model: Finetune, text: TextEncoder, task: str, bf16: bool = False) -> None:
+        self.model, self.text, self.task, self.bf16 = model.eval(), text, task, bf16
         self.text.suit(model.encoder.pictures)
         self.text.targets = TARGETS[task]([])
 
@@ -89,8 +88,12 @@ class Predictor:
         collate = QuestionCollator(Collator([annotator.complete for annotator in self.text.annotators]))
         for batch in OwnShare(questions.lengths, batch_tokens, 64):
             whole = collate([questions[i] for i in batch])
-            found.update(self.model.predict_step({k: v.to(self.model.device) for k, v in whole.items()}, 0))
+            found.update(self._step({name: field.to(self.model.device) for name, field in whole.items()}))
         return [answered(example, found[i]) for i, example in enumerate(examples)]
+
+    def _step(self, batch: Batch) -> list[tuple[int, dict[str, Any]]]:
+        with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.bf16):
+            return self.model.predict_step(batch, 0)
 
     def _check_pictures(self, examples: Sequence[Example]) -> None:
         """Refuse pictures that the model would not look at."""
@@ -109,43 +112,15 @@ class RolePredictor(Predictor):
     their ``words`` or ``tokens``. An input with marks of the role 'predicate' is asked about these words alone.
     """
 
-    def __init__(self, model: Finetune, text: TextEncoder, task: str) -> None:
-        super().__init__(model, text, task)
-        self.tagger = RoleTagger(model, text)
+    def __init__(self, model: Finetune, text: TextEncoder, task: str, bf16: bool = False) -> None:
+        super().__init__(model, text, task, bf16)
+        self.tagger = RoleTagger(model, text, bf16)
 
     def _answers(self, examples: list[Example], batch_tokens: int) -> list[dict[str, Any]]:
-        """``{"id", "text", "words", "verbs"}`` an example; a verb is ``{"verb", "index", "tags"}``, as AllenNLP writes them."""
-        spans = [one.words for one in examples]
-        raw = [i for i, one in enumerate(spans) if not one]
-        for i, cut in zip(raw, _english_words([examples[i].text for i in raw])):
-            spans[i] = tuple(cut)
-        sentences = [[one.text[start:end] for start, end in cut] for one, cut in zip(examples, spans)]
-        given = [_predicates(one, cut) for one, cut in zip(examples, spans)]
-        found = self.tagger(sentences, given, batch_tokens)
-        return [_roles(*one) for one in zip(examples, sentences, found)]
-
-
-def _english_words(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-    from kg.parsing import english_words
-
-    try:
-        return english_words(texts) if texts else []
-    except ImportError as error:
-        raise KplmError(
-            f"raw texts are cut into words by spaCy: {error}. pip install 'kplm[kg]', or give words."
-        ) from None
-
-
-def _predicates(example: Example, words: Sequence[tuple[int, int]]) -> list[int] | None:
-    """The words that are marked as predicates; None where nothing is marked."""
-    marks = [mark for mark in example.marks if mark.role == PREDICATE]
-    holding = [next((i for i, (_, end) in enumerate(words) if end > mark.start), None) for mark in marks]
-    return [i for i in holding if i is not None] if marks else None
-
-
-def _roles(example: Example, words: Sequence[str], found: Sequence[Predicate]) -> dict[str, Any]:
-    verbs = [{"verb": words[one.index], "index": one.index, "tags": list(one.tags)} for one in found]
-    return {"id": example.id, "text": example.text, "words": list(words), "verbs": verbs}
+        """One of :func:`kplm.roles.answers.role_answer` an example."""
+        examples = with_words(examples, english_words)
+        found = self.tagger([words_of(one) for one in examples], list(map(marked_predicates, examples)), batch_tokens)
+        return [role_answer(*one) for one in zip(examples, found)]
 
 
 def load(
@@ -154,6 +129,7 @@ def load(
     knowledge: Knowledge = "on",
     graph: str | Path | None = None,
     boxes: str | None = None,
+    bf16: bool = False,
 ) -> Predictor:
     """A model ready to answer, from a saved folder or a Lightning checkpoint.
 
@@ -164,6 +140,7 @@ def load(
         graph: take the knowledge from this graph instead of the one the model was trained with.
         boxes: where boxes come from of pictures without any, for a model that looks at pixels: a file, 'detector', 'search'
             or 'grid:3x3', see :class:`kplm.data.looks.Pixels`.
+        bf16: compute in bfloat16, which is faster on processors and devices that know it.
 
     Raises:
         CheckpointError: there is no fine-tuned kplm model.
@@ -179,7 +156,7 @@ def load(
     if boxes is not None:
         _find_boxes(text, boxes)
     kind = RolePredictor if isinstance(model.head, TagRoles) else Predictor
-    return kind(model.to(device), text, description["task"])
+    return kind(model.to(device), text, description["task"], bf16)
 
 
 def _find_boxes(text: TextEncoder, boxes: str) -> None:
@@ -198,38 +175,3 @@ def _example(row: int, one: str | Mapping[str, Any] | Example) -> Example:
     if isinstance(one, Mapping):
         return example_from_json(dict(one), f"input {row}")
     raise DataError(f"input {row} is a {type(one).__name__}; give a string, or a dict with at least 'text'.")
-
-
-def predict_file(
-    predictor: Predictor, source: str | Path, target: str | Path, chunk: int = 2000, reader: Source | None = None
-) -> None:
-    """Answer a file of texts, a chunk at a time with a progress bar; the target appears only when it is whole.
-
-    Args:
-        predictor: a loaded model.
-        source: ``.txt`` with one text a line, or kplm's JSON lines; or whatever ``reader`` reads.
-        target: JSON lines to write, in the order of the source.
-        chunk: examples in memory at once.
-        reader: how the source is written, where it is neither; such as the source of a test set.
-
-    Raises:
-        DataError: the source cannot be read.
-        KplmError: the target cannot be written.
-    """
-    from tqdm import tqdm
-
-    reader = reader or (PlainText() if str(source).endswith(".txt") else JsonLines())
-    target = Path(target)
-    building = target.with_name(f".{target.name}.part")
-    try:
-        with building.open("w", encoding="utf-8") as file, tqdm(unit="text") as bar:
-            examples = iter(reader.read(source))
-            while some := list(islice(examples, chunk)):
-                file.writelines(json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.predict(some))
-                bar.update(len(some))
-        building.replace(target)
-    except OSError as error:
-        raise KplmError(f"{target} cannot be written: {error}. Choose another file.") from error
-    finally:
-        with suppress(OSError):
-            building.unlink()

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from kplm.data.answer_file import predict_file
 from kplm.data.example import Example
 from kplm.errors import DataError, KplmError
 from kplm.heads import EntityType, Tag
-from kplm.predict import Predictor, load, predict_file
+from kplm.predict import Predictor, load
 from kplm.training import Finetune
 from tests.conftest import class_rows, tiny_encoder, write_rows
 from tests.training import run
@@ -48,6 +49,13 @@ def test_a_checkpoint_and_the_folder_exported_from_it_answer_alike(saved: tuple[
     assert [answer["id"] for answer in one] == [row["id"] for row in inputs]
     assert {answer["label"] for answer in one} <= {"fr", "it"}
     assert all(sum(answer["scores"].values()) == pytest.approx(1, abs=1e-4) for answer in one)
+
+
+def test_bfloat16_answers_nearly_alike(saved: tuple[Path, Path], predictor: Predictor) -> None:
+    inputs = bare(class_rows(9, seed=3))
+    exact, rounded = ([one["score"] for one in p.predict(inputs)] for p in (predictor, load(saved[1], bf16=True)))
+    assert rounded == pytest.approx(exact, abs=0.02)
+    assert rounded != exact
 
 
 def test_answers_do_not_depend_on_what_else_is_in_the_batch(predictor: Predictor) -> None:

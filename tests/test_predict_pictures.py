@@ -11,6 +11,7 @@ import torch
 import kplm
 from kplm.cli import main
 from kplm.data.annotate import Regions
+from kplm.data.answer_file import predict_file
 from kplm.data.example import Example, Picture
 from kplm.data.looks import Pixels
 from kplm.data.module import TextData
@@ -18,7 +19,7 @@ from kplm.data.sources import JsonLines
 from kplm.errors import DataError
 from kplm.heads import Answer
 from kplm.hub import load_finetuned, vlbert
-from kplm.predict import Predictor, load, predict_file
+from kplm.predict import Predictor, load
 from kplm.spec import from_spec, to_spec
 from kplm.text import Tokenizer
 from kplm.training import Finetune, Optimization

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from kplm.data.answer_file import predict_file
 from kplm.data.encode import TextEncoder
 from kplm.data.sources import Squad
 from kplm.data.sources.squad_scores import Answered, best_threshold, read_predictions, squad_scores
 from kplm.errors import DataError
 from kplm.heads import Extract
-from kplm.predict import Predictor, predict_file
+from kplm.predict import Predictor
 from kplm.score import squad, squad_leaderboard
 from kplm.text import Tokenizer
 from kplm.training import Finetune
