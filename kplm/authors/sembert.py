@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from kplm.authors.finetuned import finetuned
 from kplm.convert import sembert as sembert_format
-from kplm.data.annotate import AuthorsRoles, Roles
+from kplm.data.annotate import AuthorsRoles, Roles, WordsApart
 from kplm.data.encode import TextEncoder
 from kplm.data.roles import Files, Rules
 from kplm.hub import save_pretrained
@@ -56,5 +56,5 @@ def _sembert_text(found: sembert_format.Converted, roles: str | None) -> dict[st
     assert found.vocab is not None
     config = found.config
     kind = AuthorsRoles if config.compat else Roles
-    annotator = kind(Rules() if roles is None else Files(roles), config.aspects, "sembert22")
-    return TextEncoder(Tokenizer.from_file(found.vocab), [annotator], max_length=LENGTH).describe()
+    annotators = [kind(Rules() if roles is None else Files(roles), config.aspects, "sembert22"), WordsApart()]
+    return TextEncoder(Tokenizer.from_file(found.vocab), annotators, max_length=LENGTH).describe()

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from kplm.data.encode import TextEncoder
 from kplm.data.roles.base import Predicate, RoleSource, Words
+from kplm.data.roles.places import lasting
 from kplm.hub import load_finetuned
 from kplm.locate import locate
 from kplm.roles.tagger import RoleTagger
@@ -29,8 +30,8 @@ class Labeller(RoleSource):
     """
 
     def __init__(self, model: str, device: str = "cpu", batch_tokens: int = 4096, bf16: bool = False) -> None:
-        self.model, self.device, self.batch_tokens, self.bf16 = model, device, batch_tokens, bf16
-        self.init_args = {"model": model, "device": device, "batch_tokens": batch_tokens, "bf16": bf16}
+        self.model, self.device, self.batch_tokens, self.bf16 = lasting(model), device, batch_tokens, bf16
+        self.init_args = {"model": self.model, "device": device, "batch_tokens": batch_tokens, "bf16": bf16}
 
     def __call__(self, sentences: Sequence[Words]) -> list[tuple[Predicate, ...]]:
         """The predicates of each sentence, in the order of its words; none where there are none.
@@ -58,9 +59,8 @@ class Labeller(RoleSource):
     def edition(self) -> str:  # type: ignore[override]
         """The digest of the model's files, whatever their place is called."""
         place = locate(self.model)
+        files = [place] if place.is_file() else sorted([*place.glob("*.json"), *place.glob("*.safetensors")])
         digest = hashlib.sha256()
-        for path in (
-            [place] if place.is_file() else [*sorted(place.glob("*.json")), *sorted(place.glob("*.safetensors"))]
-        ):
+        for path in files:
             digest.update(path.read_bytes())
         return digest.hexdigest()[:16]

@@ -17,6 +17,8 @@ from kplm.data.roles.rules import Rules
 from kplm.roles.opening import open_source
 
 PREDICATES, ROLES = "kplm_predicates", "kplm_roles"
+READ = ("DEP", "TAG", "LEMMA")
+"""What rules read of a parse."""
 
 
 class SpacyRoles:
@@ -25,7 +27,8 @@ class SpacyRoles:
     ``doc.spans["kplm_predicates"]`` has a span a predicate, whose ``kb_id_`` is the roleset where it is known, and
     ``doc.spans["kplm_roles"]`` those of V and the arguments, whose ``label_`` is the role. The ``id_`` of both is the number of
     the predicate's token, so they find each other, and both are written and read with the document. Rules read the parse
-    that the document has; without one, and for other sources, its words are labelled, by sentences where it has them.
+    that the document has; where a part of it is missing, and for other sources, its words are labelled, by sentences where it
+    has them.
     """
 
     def __init__(self, make: Callable[[], RoleSource]) -> None:
@@ -60,12 +63,12 @@ class SpacyRoles:
 
     def _predicates(self, sentences: Sequence[Span]) -> list[list[Predicate]]:
         """The predicates of each sentence, in tokens of its document."""
-        if isinstance(self.source, Rules) and all(span.doc.has_annotation("DEP") for span in sentences):
+        if isinstance(self.source, Rules) and all(_parsed(span.doc) for span in sentences):
             places = [list(range(span.start, span.end)) for span in sentences]
             found = [tuple(self.source.predicates(parse_of(span))) for span in sentences]
         else:
             places = [[word.i for word in span if not word.is_space] for span in sentences]
-            found = self.source([[span.doc[i].text for i in own] for span, own in zip(sentences, places)])
+            found = self.source.ask([[span.doc[i].text for i in own] for span, own in zip(sentences, places)])
         return [
             [_placed(one, own, len(span.doc)) for one in predicates]
             for span, own, predicates in zip(sentences, places, found)
@@ -83,6 +86,10 @@ def predicates_of(doc: Doc) -> list[Predicate]:
 
 def _sentences(doc: Doc) -> list[Span]:
     return list(doc.sents) if len(doc) and doc.has_annotation("SENT_START") else [doc[:]]
+
+
+def _parsed(doc: Doc) -> bool:
+    return all(doc.has_annotation(name) for name in READ)
 
 
 def _placed(predicate: Predicate, places: Sequence[int], size: int) -> Predicate:

@@ -117,6 +117,9 @@ def _check(sentences: Sequence[Words], given: Sequence[Sequence[int] | None] | N
             raise DataError(
                 f"sentence {i} has {wrong[0]!r} where a {'list of words' if words is wrong[0] else 'word'} belongs."
             )
+        for word in words:
+            if not word.isascii() and any("\ud800" <= character <= "\udfff" for character in word):
+                raise DataError(f"sentence {i} has {word!r}, which holds half of a surrogate pair, no character. Remove it.")
         for at in (given[i] if given is not None else None) or ():
             if not 0 <= at < len(words):
                 raise DataError(f"sentence {i} has {len(words)} words, so word {at} cannot be its predicate.")

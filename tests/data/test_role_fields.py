@@ -250,6 +250,14 @@ class TestSources:
                                 ["the", "river", "was", "."]]  # fmt: skip
         assert shown(rows[0]) == ["[CLS] ARG0 V O O ARG0 V O O O [SEP] O ARG0 V O [SEP]"]
 
+    def test_a_source_that_leaves_sentences_out_is_named(self, tokenizer: Tokenizer) -> None:
+        class Silent(Verbs):
+            def __call__(self, sentences: Sequence[Sequence[str]]) -> list[tuple[Predicate, ...]]:
+                return []
+
+        with pytest.raises(KplmError, match="Silent gave 0 answers for 1 sentences"):
+            encoded(tokenizer, released(source=Silent([])), Example("rome was"))
+
     def test_without_a_source_a_text_must_bring_its_roles(self, tokenizer: Tokenizer) -> None:
         with pytest.raises(DataError, match=r"a.tsv:3 brings no semantic roles, and no source finds them. Give kplm"):
             encoded(tokenizer, released(), Example("rome was", where="a.tsv:3"))

@@ -16,7 +16,7 @@ from kplm.data.roles import Files, Predicate
 from kplm.data.roles.base import spans, written
 from kplm.data.roles.packed import packed, unpacked
 from kplm.data.roles.reading import role_sentences
-from kplm.errors import DataError
+from kplm.errors import DataError, KplmError
 from kplm.spec import from_spec, to_spec
 
 WORDS = ["She", "did", "n't", "give", "him", "the", "book", "."]
@@ -156,7 +156,8 @@ def predicate(tags: list[str], **more: Any) -> list[Any]:
         ([{"words": ["a"], "predicates": [1]}], r"bad:1: field 'predicates'.*a list of objects"),
         ('{"verbs"', r"bad:1: not JSON"),
         (f"{pair()}8\tno roles\t0\n", r"bad:2: no cell holds AllenNLP's JSON with its 'verbs'"),
-        ('1\t{"verbs": [}\n', r"bad:1: a cell is not JSON"),
+        ('1\t{"verbs":[],"words":["\\ud800"]}\n', r"bad:1: a .u escape names half of a surrogate pair"),
+        ('1\t{"verbs": [}\n', r"bad:1: not JSON \(Expecting value at column 11\).*Cells that begin with"),
         (
             SIMPLE.replace("(ARG1*", "(ARG1*)"),
             r"bad:8: column 5 of the word 'book' is '\*\)', which opens or closes no span",
@@ -169,6 +170,7 @@ def predicate(tags: list[str], **more: Any) -> list[Any]:
         ),
         ("just a text\n", r"bad:1: none of 3 columns names as many predicates"),
         ("word\n", r"bad:1: none of 1 columns"),
+        ("some prose\nof two lines\n", r"bad:1: 2 columns, but .* has 3. Columns are those of CoNLL-2012, or: word"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, content: Any, told: str) -> None:
@@ -191,8 +193,26 @@ def test_a_sentence_that_no_file_has_is_named_or_has_no_roles(tmp_path: Path) ->
     with pytest.raises(DataError, match=r"book.'. They have its characters, but other words"):
         Files(path)([["She", "didn't", "give", "him", "the", "book."]])
     assert Files(path, unknown="none")([["Who", "?"]]) == [()]
+    with pytest.raises(DataError, match=r"is 'Who Who [^']{,160}\[...\]'. Label it too"):
+        Files(path)([["Who"] * 500])
     with pytest.raises(KgError, match=r"no file or folder .*nowhere"):
         Files(str(tmp_path / "nowhere"))([WORDS])
+
+
+def test_folders_and_no_file_at_all_are_refused(tmp_path: Path) -> None:
+    for ask in (lambda: Files(str(tmp_path)).edition, lambda: Files(str(tmp_path))([WORDS])):
+        with pytest.raises(DataError, match=r"is a folder, not a file of roles. Give its files"):
+            ask()
+    with pytest.raises(KplmError, match="Files was given no file"):
+        Files([])
+
+
+def test_a_checkpoint_finds_the_files_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written_to(tmp_path, "a.jsonl", [OURS])
+    monkeypatch.chdir(tmp_path)
+    described = to_spec(Files("a.jsonl"))
+    monkeypatch.chdir("/")
+    assert from_spec(described, Files)([WORDS]) == [FOUND]
 
 
 def test_a_text_is_cut_into_the_words_of_the_file(tmp_path: Path) -> None:

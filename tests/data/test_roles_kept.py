@@ -15,6 +15,7 @@ import pytest
 
 from kplm.data.roles import Kept, Predicate, RoleSource, Words
 from kplm.data.roles.kept import CHUNK, cache_folder
+from kplm.errors import KplmError
 from kplm.spec import from_spec, to_spec
 
 
@@ -134,7 +135,8 @@ def test_a_damaged_cache_is_begun_anew(tmp_path: Path, content: bytes, caplog: p
     assert not fresh.source.asked  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("text", ["{", '[[0,null,"V",0,9]]', "[[0]]", "7", '[["x",null]]'])
+@pytest.mark.parametrize("text", ["{", '[[0,null,"V",0,9]]', "[[0]]", "7", '[["x",null]]', '[[9,null,"V",0,1]]', '[[-1,null]]', '[[0,null,"V",0,1,"A",0,2]]',
+                                  '[[0,null,"V",1,0]]', '[[0,null,"",0,1]]', '[[0,null,7,0,1]]', '[[0,null,"V",0]]'])  # fmt: skip
 def test_a_damaged_row_is_found_again(tmp_path: Path, text: str) -> None:
     kept = Kept(First(), str(tmp_path))
     kept(some(1))
@@ -152,3 +154,33 @@ def test_where_nothing_can_be_written_the_source_is_asked_each_time(
         assert kept(some(2)) == kept(some(2)) == First()(some(2))
     assert "Roles cannot be kept in" in caplog.text
     assert len(kept.source.asked) == 4  # type: ignore[attr-defined]
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        kept(some(3 * CHUNK))
+    assert caplog.text.count("Roles cannot be kept in") == 1, "told once, not for every chunk"
+
+
+def test_a_folder_that_may_not_be_looked_into_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path, **_: object) -> os.stat_result:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    kept = Kept(First(), str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", refused)
+        assert kept(some(2)) == First()(some(2))
+
+
+def test_a_source_that_leaves_sentences_out_is_named(tmp_path: Path) -> None:
+    class Short(First):
+        def __call__(self, sentences: Sequence[Words]) -> list[tuple[Predicate, ...]]:
+            return super().__call__(sentences)[1:]
+
+    with pytest.raises(KplmError, match="Short gave 1 answers for 2 sentences. A source of roles gives each sentence"):
+        Kept(Short(), str(tmp_path))(some(2))
+
+
+def test_a_relative_folder_is_the_same_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = Kept(First(), "cache")
+    monkeypatch.chdir("/")
+    assert kept.path.parent == tmp_path / "cache" == Path(str(kept.init_args["folder"]))

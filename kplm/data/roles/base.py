@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from kplm.errors import KplmError
+
 Words = Sequence[str]
 """The words of a sentence."""
 Span = tuple[str, int, int]
@@ -40,6 +42,20 @@ class RoleSource(ABC):
         Args:
             sentences: the words of each; pass many at a time.
         """
+
+    def ask(self, sentences: Sequence[Words]) -> list[tuple[Predicate, ...]]:
+        """The same, for those who rely on an answer to every sentence.
+
+        Raises:
+            KplmError: there are more or fewer answers.
+        """
+        found = self(sentences)
+        if len(found) != len(sentences):
+            raise KplmError(
+                f"{type(self).__name__} gave {len(found)} answers for {len(sentences)} sentences. A source of roles gives each "
+                f"sentence a tuple of predicates, which may be empty."
+            )
+        return found
 
     def words(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """The words this source expects, as the characters ``[start, end)`` of each text.

@@ -42,7 +42,7 @@ def subject(tree: Tree, verb: int) -> int | None:
     """The subject of a verb, or of the verb that it shares its subject with, or the object that controls it."""
     while True:
         own, head = tree.subject(verb), tree.heads[verb]
-        if own is not None or head == verb or tree.labels[verb] not in SHARING:
+        if own is not None or tree.labels[verb] not in SHARING:
             return own
         if tree.labels[head] == "acomp":
             head = tree.heads[head]

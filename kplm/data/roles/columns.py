@@ -11,6 +11,10 @@ from kplm.data.roles.base import VERB, Predicate, Span, written
 from kplm.data.sources.base import lines
 from kplm.errors import DataError
 
+FORM = (
+    "Columns are those of CoNLL-2012, or: word, other columns, predicate ('-' for none), and for each predicate a column such as "
+    "'(ARG0*'. Other files of roles are JSON lines, or tables with AllenNLP's JSON."
+)
 NONE = {"-", "_"}
 DOCUMENT = ("#begin document", "#end document")
 WORD, LEMMA, SENSE, FIRST = 3, 6, 7, 11
@@ -61,7 +65,7 @@ def column_blocks(path: str | Path) -> Iterator[tuple[str, Block]]:
         kept = [(where, row) for where, row in numbered if len(row) == width or not row[0].startswith("#")]
         for where, row in kept:
             if len(row) != width:
-                raise DataError(f"{where}: {len(row)} columns, but the last line of this sentence has {width}.")
+                raise DataError(f"{where}: {len(row)} columns, but the last line of this sentence has {width}. {FORM}")
         yield kept[0][0], _block([row for _, row in kept], [where for where, _ in kept])
 
 
@@ -96,8 +100,7 @@ def _block(rows: list[list[str]], places: list[str]) -> Block:
         if len(targets) == width - 1 - target and all(map(CELL.fullmatch, spans)):
             return Block(rows, places, 0, target + 1, width)
     raise DataError(
-        f"{places[0]}: none of {width} columns names as many predicates as columns of spans follow it in this sentence. Give "
-        f"CoNLL-2012, or: word, other columns, predicate ('-' for none), and a column such as '(ARG0*' a predicate."
+        f"{places[0]}: none of {width} columns names as many predicates as columns of spans follow it in this sentence. {FORM}"
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from textwrap import shorten
 from typing import Literal
 
 from tqdm import tqdm
@@ -15,10 +16,13 @@ from tqdm import tqdm
 from kg.places import locate
 from kplm.data.roles.base import Predicate, RoleSource, Words
 from kplm.data.roles.packed import digest, packed, unpacked
+from kplm.data.roles.places import lasting
 from kplm.data.roles.reading import role_sentences
-from kplm.errors import DataError
+from kplm.errors import DataError, KplmError
 
 log = logging.getLogger(__name__)
+SHOWN = 160
+"""Characters of a sentence that an error tells."""
 SLOW = 2.0
 """Seconds after which reading shows its progress."""
 
@@ -32,13 +36,19 @@ class Files(RoleSource):
         paths: one file, or several.
         unknown: what a sentence is that no file has: an 'error', or one with no 'none' of roles.
         repair: read an I- that continues nothing as a B-, instead of refusing it.
+
+    Raises:
+        KplmError: no file is given.
     """
 
     def __init__(
         self, paths: str | list[str], unknown: Literal["error", "none"] = "error", repair: bool = False
     ) -> None:
-        self.init_args = {"paths": paths, "unknown": unknown, "repair": repair}
-        self.paths, self.unknown, self.repair = paths, unknown, repair
+        if not paths:
+            raise KplmError("Files was given no file, so it knows no roles. Give one or several in paths.")
+        self.paths = [lasting(path) for path in ([paths] if isinstance(paths, str) else paths)]
+        self.unknown, self.repair = unknown, repair
+        self.init_args = {"paths": self.paths, "unknown": unknown, "repair": repair}
 
     def __call__(self, sentences: Sequence[Words]) -> list[tuple[Predicate, ...]]:
         """The predicates of each sentence.
@@ -52,7 +62,8 @@ class Files(RoleSource):
     def words(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """The words of the files, and for texts that they do not have those of spaCy's English tokenizer."""
         known = [self.index.cuts.get(digest([_squeezed(text)])) for text in texts]
-        others = iter(super().words([text for text, sizes in zip(texts, known) if sizes is None]))
+        new = [text for text, sizes in zip(texts, known) if sizes is None]
+        others = iter(super().words(new) if new else ())
         return [next(others) if sizes is None else _places(text, sizes) for text, sizes in zip(texts, known)]
 
     @property
@@ -61,8 +72,13 @@ class Files(RoleSource):
 
         Raises:
             KgError: one is not there.
+            DataError: one is a folder.
         """
-        return [locate(path) for path in ([self.paths] if isinstance(self.paths, str) else self.paths)]
+        found = [locate(path) for path in self.paths]
+        for place in found:
+            if place.is_dir():
+                raise DataError(f"{place} is a folder, not a file of roles. Give its files in paths, one by one.")
+        return found
 
     @cached_property
     def edition(self) -> str:  # type: ignore[override]
@@ -91,8 +107,8 @@ class Files(RoleSource):
             cut = " They have its characters, but other words." if self.index.other_words(words) else ""
             names = ", ".join(place.name for place in self.places)
             raise DataError(
-                f"none of the {len(self.index.roles)} sentences in {names} is '{' '.join(words)}'.{cut} Label it too, or give "
-                f"unknown='none' to take such sentences as having no roles."
+                f"none of the {len(self.index.roles)} sentences in {names} is '{shorten(' '.join(words), SHOWN)}'.{cut} Label "
+                f"it too, or give unknown='none' to take such sentences as having no roles."
             )
         return () if found is None else unpacked(found, len(words))
 

@@ -37,7 +37,7 @@ class Kept(RoleSource):
 
     One SQLite file a source, named after the digest of its description and edition; in it the digest of a sentence's words and
     what was found. Several processes may use it at a time. Where it is damaged, it is begun anew; where it cannot be
-    written, the source is asked each time.
+    written, that is told once, and the source is asked each time.
 
     Args:
         source: who is asked for new sentences.
@@ -45,19 +45,19 @@ class Kept(RoleSource):
     """
 
     def __init__(self, source: RoleSource, folder: str | None = None) -> None:
-        self.init_args = {"source": source, "folder": folder}
-        self.source, self.folder = source, folder
+        self.source, self.folder = source, folder and str(Path(folder).expanduser().resolve())
+        self.init_args = {"source": source, "folder": self.folder}
 
     def __call__(self, sentences: Sequence[Words]) -> list[tuple[Predicate, ...]]:
         """The predicates of each sentence, from the cache or from the source."""
         path, keys = self.path, [digest(words) for words in sentences]
         asked = dict(zip(keys, sentences))
         found = self._read(path, asked)
-        missing = [key for key in asked if key not in found]
+        missing, keep = [key for key in asked if key not in found], True
         with tqdm(total=len(missing), desc="roles", unit=" sentences", disable=len(missing) <= CHUNK) as bar:
             for some in _chunks(missing):
-                new = dict(zip(some, self.source([asked[key] for key in some])))
-                _write(path, new)
+                new = dict(zip(some, self.source.ask([asked[key] for key in some])))
+                keep = keep and _write(path, new)
                 found |= new
                 bar.update(len(some))
         return [found[key] for key in keys]
@@ -76,25 +76,27 @@ class Kept(RoleSource):
         """The file in which the roles of this source are kept."""
         described = json.dumps([FORMAT, to_spec(self.source), self.source.edition], sort_keys=True, default=str)
         name = f"{type(self.source).__name__}-{blake2b(described.encode(), digest_size=12).hexdigest()}.sqlite"
-        return (Path(self.folder).expanduser() if self.folder else cache_folder()) / name
+        return (Path(self.folder) if self.folder else cache_folder()) / name
 
     def _read(self, path: Path, asked: Mapping[bytes, Words]) -> dict[bytes, tuple[Predicate, ...]]:
         found: dict[bytes, tuple[Predicate, ...]] = {}
-        if not path.is_file() or not path.stat().st_size:
-            return found
         try:
+            if not path.exists() or not path.stat().st_size:
+                return found
             with closing(sqlite3.connect(path, timeout=PATIENCE)) as cache:
                 for some in _chunks(asked):
                     marks = ",".join("?" * len(some))
                     rows = cache.execute(f"SELECT sentence, found FROM roles WHERE sentence IN ({marks})", some)
                     found |= {key: unpacked(text, len(asked[key])) for key, text in rows}
-        except (sqlite3.DatabaseError, ValueError) as error:
+        except FileNotFoundError:  # another process begins it anew
+            return found
+        except (sqlite3.DatabaseError, ValueError, OSError) as error:
             _give_up(path, error)
         return found
 
 
-def _write(path: Path, found: Mapping[bytes, Sequence[Predicate]]) -> None:
-    """Add what was found, all of it or nothing."""
+def _write(path: Path, found: Mapping[bytes, Sequence[Predicate]]) -> bool:
+    """Add what was found, all of it or nothing; tells whether to go on adding."""
     rows = [(key, packed(predicates)) for key, predicates in found.items()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,18 +104,23 @@ def _write(path: Path, found: Mapping[bytes, Sequence[Predicate]]) -> None:
             cache.execute(TABLE)
             cache.executemany("INSERT OR REPLACE INTO roles VALUES (?, ?)", rows)
     except (sqlite3.Error, OSError) as error:
-        _give_up(path, error)
+        return _give_up(path, error)
+    return True
 
 
-def _give_up(path: Path, error: Exception) -> None:
-    """Go on without the cache; what is damaged is removed, but not what is locked, not to be written, or on a full disk."""
+def _give_up(path: Path, error: Exception) -> bool:
+    """Go on without the cache; what is damaged is removed, but not what is locked, not to be written, or on a full disk.
+
+    Returns: whether it can be begun anew.
+    """
     if isinstance(error, (sqlite3.OperationalError, OSError)):
         log.warning("Roles cannot be kept in %s: %s. What is not kept is found again next time.", path, error)
-        return
+        return False
     log.warning("%s is damaged (%s); it is begun anew.", path, error)
     with suppress(OSError):
         path.unlink(missing_ok=True)
         path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
+    return True
 
 
 def _chunks(keys: Sequence[bytes] | Mapping[bytes, Words]) -> Iterator[list[bytes]]:

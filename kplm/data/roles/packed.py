@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import chain
+from typing import Any
 
 from kplm.data.roles.base import Predicate, Words, written
 
@@ -33,9 +34,14 @@ def unpacked(text: str, size: int) -> tuple[Predicate, ...]:
         raise ValueError(f"no packed predicates: {text[:80]}") from error
 
 
-def _predicate(row: list[object], size: int) -> Predicate:
+def _predicate(row: list[Any], size: int) -> Predicate:
     index, roleset, *flat = row
-    tags = written(size, list(zip(flat[::3], flat[1::3], flat[2::3])))  # type: ignore[arg-type]
-    if len(tags) != size or not isinstance(index, int):
-        raise ValueError(f"spans of other words than {size}")
-    return Predicate(index, tags, None if roleset is None else str(roleset))
+    spans = list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
+    behind = 0
+    for label, begin, end in spans:
+        if not (isinstance(label, str) and label and behind <= begin < end <= size):
+            raise ValueError(f"the span {label!r} {begin}..{end} behind {behind} in {size} words")
+        behind = end
+    if index not in range(size):
+        raise ValueError(f"the predicate {index} in {size} words")
+    return Predicate(index, written(size, spans), None if roleset is None else str(roleset))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,7 +11,7 @@ from typing import Any
 from kplm.data.roles.base import VERB, Predicate, Words
 from kplm.data.roles.bio import checked
 from kplm.data.roles.columns import column_blocks, predicates_of
-from kplm.data.sources.base import json_lines, lines, position
+from kplm.data.sources.base import json_lines, json_value, lines, position
 from kplm.data.sources.row import Row, is_a
 from kplm.errors import DataError
 
@@ -66,11 +65,7 @@ def _table(path: str | Path, repair: bool) -> Iterator[RoleSentence]:
         if not cells and line.strip() and number:
             raise DataError(f"{where}: no cell holds AllenNLP's JSON with its 'verbs': {line[:80]!r}.")
         for cell in cells:
-            try:
-                fields = json.loads(cell)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{where}: a cell is not JSON ({error.msg} at its character {error.pos}).") from None
-            yield _sentence(fields, where, repair)
+            yield _sentence(json_value(cell, where, "Cells that begin with '{' are AllenNLP's."), where, repair)
 
 
 def _cells(line: str) -> list[str]:

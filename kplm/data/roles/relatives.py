@@ -40,7 +40,7 @@ def antecedent(tree: Tree, verb: int, subject_role: str) -> Iterator[Span]:
 
 def _top(tree: Tree, verb: int) -> int:
     """The verb itself, or the one it is coordinated with or completes."""
-    while tree.labels[verb] in {"conj", "xcomp"} and tree.heads[verb] != verb:
+    while tree.labels[verb] in {"conj", "xcomp"}:
         verb = tree.heads[verb]
     return verb
 

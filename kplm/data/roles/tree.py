@@ -11,15 +11,19 @@ from kg.parsing import Parse
 
 OPENING, CLOSING = {"``", "-LRB-"}, {"''", "-RRB-"}
 MARKS = {",", ".", ":", "NFP", "_SP"}
+ROOT = "ROOT"
 SUBJECTS = {"nsubj", "nsubjpass", "csubj", "csubjpass"}
 
 
 class Tree:
-    """The words of a parse with their children and subtrees."""
+    """The words of a parse with their children and subtrees; a root is nothing to another word, whatever the parse calls it."""
 
     def __init__(self, parse: Parse) -> None:
         self.words, self.lemmas, self.tags = parse.words, parse.lemmas, parse.tags
-        self.labels, self.heads = parse.labels, parse.heads
+        self.heads = parse.heads
+        self.labels = tuple(
+            ROOT if word == head else label for word, (head, label) in enumerate(zip(parse.heads, parse.labels))
+        )
         self.children: list[list[int]] = [[] for _ in parse.words]
         for word, head in enumerate(parse.heads):
             if word != head:

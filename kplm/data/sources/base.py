@@ -48,7 +48,7 @@ def json_lines(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     for where, line in lines(path):
         if line.strip():
-            row = _parse(line, where, "Write one JSON object a line.")
+            row = json_value(line, where, "Write one JSON object a line.")
             yield where, _object(row, where, "Write one JSON object a line.")
 
 
@@ -73,7 +73,7 @@ def json_file(path: str | Path) -> Any:
         DataError: as ``lines`` does; or the file is not JSON.
     """
     text = "\n".join(line for _, line in lines(path))
-    return _parse(text, Path(path).name, "The file must be one JSON document; JSON Lines belong in a .jsonl file.")
+    return json_value(text, Path(path).name, "The file must be one JSON document; JSON Lines belong in a .jsonl file.")
 
 
 def position(where: str) -> str:
@@ -143,7 +143,17 @@ def _decode(raw: bytes, where: str, encoding: str) -> str:
         ) from None
 
 
-def _parse(text: str, where: str, fix: str) -> Any:
+def json_value(text: str, where: str, fix: str) -> Any:
+    """The value that a JSON text stands for.
+
+    Args:
+        text: the JSON.
+        where: file and line, for messages.
+        fix: what to do where it is none, for messages.
+
+    Raises:
+        DataError: it is not JSON, or names what is no number or no character.
+    """
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
         if "\\u" in text:

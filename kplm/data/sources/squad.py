@@ -19,7 +19,7 @@ FORM = (
 
 
 class Squad(Source):
-    """One JSON document; a question with an empty list of answers has none, one without that list has no gold.
+    """One JSON document; a question with an empty list of answers, or that is impossible, has none, one without that list no gold.
 
     The question is the text, the paragraph its pair.
     """
@@ -58,8 +58,9 @@ def _example(row: Row, context: str, article: str, seen: set[str]) -> Example:
     if name in seen:
         raise row.error("another question has the same id. Answers are told apart by their ids; give each its own.")
     seen.add(name)
-    spans = tuple(_spans(row, context)) if row.has("answers") else None
-    if spans and row.fields.get("is_impossible") is True:
+    impossible = row.fields.get("is_impossible") is True
+    spans = tuple(_spans(row, context)) if row.has("answers") else () if impossible else None
+    if spans and impossible:
         raise row.error(
             f"is_impossible is true, but there are answers, such as '{context[slice(*spans[0])]}'. Drop one of both."
         )
