@@ -27,7 +27,7 @@ class RoleAnswers:
     def predict(self, inputs: Sequence[Example]) -> list[dict[str, Any]]:
         """One object an example; texts without words are cut as the source wants them."""
         examples = with_words(inputs, self.source.words)
-        found = self.source([words_of(one) for one in examples])
+        found = self.source.ask([words_of(one) for one in examples])
         return [role_answer(*one) for one in zip(examples, found)]
 
 

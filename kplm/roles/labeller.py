@@ -59,7 +59,7 @@ class Labeller(RoleSource):
     def edition(self) -> str:  # type: ignore[override]
         """The digest of the model's files, whatever their place is called."""
         place = locate(self.model)
-        files = [place] if place.is_file() else sorted([*place.glob("*.json"), *place.glob("*.safetensors")])
+        files = [place] if place.is_file() else [*sorted(place.glob("*.json")), *sorted(place.glob("*.safetensors"))]
         digest = hashlib.sha256()
         for path in files:
             digest.update(path.read_bytes())

@@ -119,7 +119,9 @@ def _check(sentences: Sequence[Words], given: Sequence[Sequence[int] | None] | N
             )
         for word in words:
             if not word.isascii() and any("\ud800" <= character <= "\udfff" for character in word):
-                raise DataError(f"sentence {i} has {word!r}, which holds half of a surrogate pair, no character. Remove it.")
+                raise DataError(
+                    f"sentence {i} has {word!r}, which holds half of a surrogate pair, no character. Remove it."
+                )
         for at in (given[i] if given is not None else None) or ():
             if not 0 <= at < len(words):
                 raise DataError(f"sentence {i} has {len(words)} words, so word {at} cannot be its predicate.")

@@ -157,7 +157,7 @@ def predicate(tags: list[str], **more: Any) -> list[Any]:
         ('{"verbs"', r"bad:1: not JSON"),
         (f"{pair()}8\tno roles\t0\n", r"bad:2: no cell holds AllenNLP's JSON with its 'verbs'"),
         ('1\t{"verbs":[],"words":["\\ud800"]}\n', r"bad:1: a .u escape names half of a surrogate pair"),
-        ('1\t{"verbs": [}\n', r"bad:1: not JSON \(Expecting value at column 11\).*Cells that begin with"),
+        ('1\t{"verbs": [}\n', r"bad:1: not JSON \(Expecting value at column 12\).*Cells that begin with"),
         (
             SIMPLE.replace("(ARG1*", "(ARG1*)"),
             r"bad:8: column 5 of the word 'book' is '\*\)', which opens or closes no span",

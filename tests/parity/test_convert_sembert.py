@@ -18,6 +18,7 @@ from kplm.authors import convert_sembert
 from kplm.convert import sembert
 from kplm.convert.weights import read_weights
 from kplm.data.annotate import AuthorsRoles, Roles, WordsApart
+from kplm.data.example import Example
 from kplm.data.roles import Files, Rules
 from kplm.errors import CheckpointError
 from kplm.heads import Classify, Regress
@@ -230,6 +231,8 @@ class TestFolders:
         assert annotator.sizes == {"aspects": model.model.encoder.config.aspects, "tag_rows": 22}
         assert model.text.max_length == 128
         assert model.predict(["the baker sold bread ."])[0]["label"] in "012"
+        touching, apart = model.text([Example("the baker didn't."), Example("the baker did n't .")])
+        assert touching["input_ids"].tolist() == apart["input_ids"].tolist(), "their sub-words are of one word each"
 
     def test_compat_comes_along_and_gives_what_the_authors_code_gave(self, folder: Path, tmp_path: Path) -> None:
         case = next(
