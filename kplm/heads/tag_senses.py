@@ -16,7 +16,7 @@ from kplm.heads.base import Pieces
 from kplm.heads.tag import Tag
 from kplm.models import BaseEncoder, SenseBert
 
-LEAST = 0.001
+LEAST = 0.0001
 """Supersenses less probable than this are not told."""
 
 
@@ -90,7 +90,7 @@ class TagSenses(Tag):
         metrics.update(hits.long().reshape(1, -1), wanted.reshape(1, -1))
 
     def decode(self, logits: Tensor, batch: Batch) -> list[dict[str, Any]]:
-        """``{"tags", "scores"}``: of each word the best supersense, and all of at least a thousandth with their probabilities, the
+        """``{"tags", "scores"}``: of each word the best supersense, and all of at least a ten-thousandth with their probabilities, the
         best first; null for words that were cut away.
 
         Function words get one too, since no gold says that they have none.

@@ -129,9 +129,12 @@ def test_answers_name_the_best_sense_and_the_likely_ones_and_nothing_for_what_wa
     assert rows[0]["scores"][3] is None
 
 
-def test_the_best_sense_is_told_however_unlikely_and_others_from_a_thousandth_on() -> None:
-    logits = torch.tensor([[[9.0, 0, 1.9], [0, 0, 0], [0, 0, 0], [0, 0, 0]]]).expand(2, -1, -1)
-    assert built().decode(logits, batch())[0]["scores"][0] == {"noun.act": pytest.approx(0.999053, abs=1e-5)}
+def test_the_best_sense_is_told_however_unlikely_and_others_from_a_ten_thousandth_on() -> None:
+    logits = torch.tensor([[[12.0, 0, 2.9], [0, 0, 0], [0, 0, 0], [0, 0, 0]]]).expand(2, -1, -1)
+    assert built().decode(logits, batch())[0]["scores"][0] == {
+        "noun.act": pytest.approx(1.0, abs=2e-4),
+        "verb.motion": pytest.approx(1.1e-4, abs=1e-5),
+    }
 
 
 def test_it_may_begin_with_the_rows_of_the_sense_table() -> None:

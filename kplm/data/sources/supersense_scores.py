@@ -44,7 +44,7 @@ def supersense_accuracy(
 
     A word is ambiguous where WordNet has several supersenses for its lemma and part of speech. The model is counted twice: with
     its best supersense of all, and with the best among those that WordNet has for the lemma and part of speech, where it gave
-    any of them a thousandth: word sense disambiguation offers these to choose from, and the baselines use them too.
+    any of them a ten-thousandth: word sense disambiguation offers these to choose from, and the baselines use them too.
 
     Args:
         gold: a file of :class:`SupersenseJson`, or one of :class:`Raganato` where its name ends in ``.xml``.
