@@ -45,7 +45,7 @@ class Answer(PooledHead):
         """A transform, and a linear map to the answers; the pooler goes."""
         super().build(encoder, names)
         encoder.pooler = None
-        self.transform = Transform(encoder.config, encoder.config.hidden)
+        self.transform = Transform(encoder.config, encoder.width, encoder.width)
         start = {name.removeprefix(START): own for name, own in encoder.beside.items() if name.startswith(START)}
         if start:
             self.transform.load_state_dict(start)

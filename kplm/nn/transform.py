@@ -14,11 +14,12 @@ class Activated(nn.Module):
     Args:
         config: sizes of the encoder; also its non-linearity.
         width: how wide the output is, W.
+        states: how wide the input is, D, where it is not the encoder's hidden size.
     """
 
-    def __init__(self, config: EncoderConfig, width: int) -> None:
+    def __init__(self, config: EncoderConfig, width: int, states: int | None = None) -> None:
         super().__init__()
-        self.dense = nn.Linear(config.hidden, width)
+        self.dense = nn.Linear(states or config.hidden, width)
         self.activation = activation(config.activation)
         nn.init.normal_(self.dense.weight, std=config.init_std)
         nn.init.zeros_(self.dense.bias)
@@ -34,10 +35,11 @@ class Transform(Activated):
     Args:
         config: sizes of the encoder; also its non-linearity.
         width: how wide the output is, W.
+        states: how wide the input is, D, where it is not the encoder's hidden size.
     """
 
-    def __init__(self, config: EncoderConfig, width: int) -> None:
-        super().__init__(config, width)
+    def __init__(self, config: EncoderConfig, width: int, states: int | None = None) -> None:
+        super().__init__(config, width, states)
         self.norm = nn.LayerNorm(width, eps=config.eps)
 
     def forward(self, states: Tensor) -> Tensor:

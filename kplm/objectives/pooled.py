@@ -26,15 +26,15 @@ class PooledTerm(Term):
             raise KplmError(
                 f"{kind} reads the encoder's pooler, but this encoder has none. Drop the term, or keep the pooler."
             )
-        self.output = nn.Linear(encoder.config.hidden, 2)
+        self.output = nn.Linear(encoder.width, 2)
         nn.init.normal_(self.output.weight, std=encoder.config.init_std)
         nn.init.zeros_(self.output.bias)
 
     def predict(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Prediction:
         """Every row; those without a label are ignored."""
-        return self.logits(encoder, states), batch[self.name]
+        return self.logits(encoder, states, batch), batch[self.name]
 
-    def logits(self, encoder: BaseEncoder, states: Tensor) -> Tensor:
+    def logits(self, encoder: BaseEncoder, states: Tensor, batch: Batch | None = None) -> Tensor:
         """Score both classes: ``[B, L, D]`` to ``[B, 2]``."""
         assert encoder.pooler is not None
-        return self.output(encoder.pooler(states))
+        return self.output(encoder.pooler(states, batch))

@@ -25,5 +25,15 @@ def check_read(read: str) -> None:
 
 
 def reading(encoder: BaseEncoder, read: Read) -> nn.Module:
-    """A module from states ``[..., D]`` to what the table is multiplied with, ``[..., D]``."""
-    return Transform(encoder.config, encoder.config.hidden) if read == "transform" else nn.Identity()
+    """A module from states ``[..., D]`` to what the table is multiplied with, ``[..., D]``.
+
+    Raises:
+        KplmError: the states are not as wide as the table.
+    """
+    config = encoder.config
+    if encoder.width != config.hidden:
+        raise KplmError(
+            f"the states of {type(encoder).__name__} are {encoder.width} wide, its word table {config.hidden}, and a state tells of "
+            f"a whole word, so there are no single tokens to predict. Pretrain the plain encoder and start from that."
+        )
+    return Transform(config, config.hidden) if read == "transform" else nn.Identity()

@@ -14,11 +14,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kplm.config import EncoderConfig, SemBertConfig
 from kplm.errors import CheckpointError, KplmError, MissingFieldError
-from kplm.heads import Classify, Tag
+from kplm.heads import Answer, Classify, Tag
 from kplm.hub import from_pretrained, save_pretrained, sembert
 from kplm.models import Encoder, SemBert
 from kplm.nn.pooling import Marked, Mean
 from kplm.nn.words import AuthorsWordStates, WordStates
+from kplm.objectives import MaskedWords, NextSentence, Weighted
 from kplm.role_tags import INVENTORIES
 from kplm.training import Finetune
 from tests.conftest import SIZES, tiny_encoder, tiny_ernie
@@ -132,6 +133,21 @@ def test_heads_build_on_the_width_of_words_with_roles_and_all_weights_learn(head
     head.loss(head(model, batch), batch).backward()
     assert not [name for name, weight in model.named_parameters() if weight.grad is None]
     assert model.roles.table.weight.grad[0].eq(0).all(), "the row of padding"
+
+
+def test_an_answer_and_the_next_sentence_are_told_from_words_with_roles() -> None:
+    batch = batch_of([[1, 2, 1], [1, 1]]) | {"labels": torch.rand(2, 3), "next_sentence": torch.tensor([0, 1])}
+    encoder, head, objective = tiny_sembert(), Answer(Mean()), Weighted([NextSentence()])
+    objective.build(encoder)
+    objective(encoder, batch)["loss"].backward()
+    assert encoder.pooler.dense.weight.grad.abs().sum() > 0
+    head.build(encoder, ("a", "b", "c"))
+    assert head(encoder, batch).shape == (2, 3)
+
+
+def test_single_tokens_cannot_be_told_from_words() -> None:
+    with pytest.raises(KplmError, match=r"SemBert are 38 wide, its word table 32, .* Pretrain the plain encoder"):
+        Weighted([MaskedWords()]).build(tiny_sembert())
 
 
 def test_weights_begin_as_published() -> None:
