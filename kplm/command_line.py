@@ -15,6 +15,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from kplm.training.callbacks import PredictionFile, RandomState, Throughput
+from kplm.training.checkpoint import LastCheckpoint
 
 NOISE = (
     ".*does not have many workers.*",
@@ -52,7 +53,7 @@ class CommandLine(LightningCLI):
         The best is picked by the head's headline score on the validation file, or by the objective's loss there.
         """
         parser.link_arguments("data", "model.init_args.labels", compute_fn=_labels, apply_on="instantiate")
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(LastCheckpoint, "checkpoint")
         parser.add_lightning_class_args(ModelCheckpoint, "best")
         parser.link_arguments(("data", "model"), "best.monitor", compute_fn=_monitor, apply_on="instantiate")
         parser.link_arguments("model", "best.mode", compute_fn=_mode, apply_on="instantiate")

@@ -73,6 +73,19 @@ def checkpoint(folder: Path) -> str:
     return str(found)
 
 
+def test_the_last_checkpoint_is_the_end_of_training_whenever_others_are_written(
+    config: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = torch.load(checkpoint(trained), weights_only=True)["global_step"]
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", "-c", config, "--checkpoint.every_n_train_steps", str(steps - 1)]) == 0
+    assert torch.load(checkpoint(tmp_path), weights_only=True)["global_step"] == steps
+    more = ["--ckpt_path", checkpoint(tmp_path), "--trainer.max_epochs", "4"]
+    assert main(["fit", "-c", config, *more]) == 0
+    found = [torch.load(path, weights_only=True)["global_step"] for path in tmp_path.rglob("last.ckpt")]
+    assert sorted(found) == [steps, steps * 4 // 3]
+
+
 def test_without_a_command_it_explains_itself(capsys: pytest.CaptureFixture) -> None:
     for words in ([], ["--help"], ["-h"]):
         assert main(words) == 0
