@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import nn, optim
-from torch.optim.lr_scheduler import ConstantLR, LinearLR, LRScheduler, SequentialLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +50,17 @@ class Optimization:
         }
 
     def _schedule(self, optimizer: optim.Optimizer, steps: int) -> LRScheduler:
-        rise = max(1, round(self.warmup * steps))
-        tail: LRScheduler = ConstantLR(optimizer, factor=1.0, total_iters=1)
-        if self.tail == "linear":
-            tail = LinearLR(optimizer, start_factor=1.0, end_factor=0.0, total_iters=max(1, steps - rise))
-        if self.warmup == 0:
-            return tail
-        start = LinearLR(optimizer, start_factor=1.0 / (rise + 1), total_iters=rise)
-        return SequentialLR(optimizer, [start, tail], milestones=[rise])
+        """A function of the step alone, so that a checkpoint can be trained on for longer than was planned."""
+        rise = max(1, round(self.warmup * steps)) if self.warmup else 0
+        fall = max(1, steps - rise) if self.tail == "linear" else None
+        return LambdaLR(optimizer, partial(_factor, rise=rise, fall=fall))
+
+
+def _factor(step: int, rise: int, fall: int | None) -> float:
+    """Share of the peak rate: up in ``rise`` steps, down to 0 in ``fall``, or constant where that is None."""
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    return 1.0 if fall is None else max(0.0, 1 - (step - rise) / fall)
 
 
 class Together(optim.Optimizer):

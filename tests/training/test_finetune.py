@@ -95,6 +95,21 @@ def rows_of(task: str) -> list[dict[str, Any]]:
     return rows
 
 
+def test_a_finished_run_learns_again_when_it_is_made_longer() -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    runs = [Optimization(lr=1.0).build([{"params": [weight]}], steps=steps, fused=False) for steps in (10, 20)]
+    (first, schedule), (second, longer) = ((run["optimizer"], run["lr_scheduler"]["scheduler"]) for run in runs)
+    for _ in range(10):
+        first.step()
+        schedule.step()
+    assert first.param_groups[0]["lr"] == 0
+    second.load_state_dict(first.state_dict())
+    longer.load_state_dict(schedule.state_dict())
+    second.step()
+    longer.step()
+    assert second.param_groups[0]["lr"] == pytest.approx(1 - 9 / 18)
+
+
 @pytest.mark.parametrize(
     ("task", "kind", "source", "head", "metric"),
     [
