@@ -47,8 +47,10 @@ class AliasIndex:
             self._starts, self._rows, self._weights = (arrays[name] for name in ("starts", "rows", "weights"))
             self._entities, self._forms = Strings.of(arrays, "entity"), Strings.of(arrays, "form")
             self._longest = int(arrays["longest"][0])
-        except KeyError as error:
+        except (KeyError, IndexError) as error:
             raise KgError(f"{self.folder / ALIASES} has no array {error}. {REBUILD}") from error
+        if any(array.ndim != 1 or array.dtype.kind != "i" for array in (self._starts, self._rows)):
+            raise KgError(f"{self.folder / ALIASES} is damaged: its rows are no whole numbers. {REBUILD}")
         if len(self._starts) != len(self._trie) + 1:
             counts = f"{len(self._trie):,} names and {len(self._starts) - 1:,} rows of aliases"
             raise KgError(f"{self.folder}: {NAMES} and {ALIASES} are not of one index: {counts}. {REBUILD}")
@@ -70,9 +72,12 @@ class AliasIndex:
 
     def aliases(self, key: int) -> list[Alias]:
         """See `kg.matcher.Aliases.aliases`."""
-        begin, end = self._starts[key : key + 2].tolist()
-        rows = self._rows[begin:end].tolist()
-        return [Alias(self._entities[row], self._forms[row], float(self._weights[row])) for row in rows]
+        try:
+            begin, end = self._starts[key : key + 2].tolist()
+            rows = self._rows[begin:end].tolist()
+            return [Alias(self._entities[row], self._forms[row], float(self._weights[row])) for row in rows]
+        except (IndexError, TypeError, ValueError) as error:
+            raise KgError(f"{self.folder / ALIASES} is damaged: {error}. {REBUILD}") from error
 
     def save(self, folder: Path) -> None:
         """Copy the index."""

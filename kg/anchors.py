@@ -6,7 +6,6 @@ feature of entity linking ("commonness": Medelyan, Witten and Milne, 2008).
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from kg.aliases import Alias
 from kg.errors import KgError
+from kg.json_text import from_json
 from kg.lines import BadLines, numbered_lines
 from kg.places import whole_file
 
@@ -104,7 +104,7 @@ def with_names(anchors: Iterable[Alias], names: Iterable[Alias]) -> Iterator[Ali
 
 
 def _pairs(line: str) -> list[str]:
-    row = json.loads(line)
+    row = from_json(line)
     text = row["text"]
     return [_pair(text, *link[:3]) for link in row.get("links", ())]
 

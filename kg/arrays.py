@@ -7,6 +7,7 @@ It is read by hand because rows have to be fetched from the map in any order, wh
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from kg.errors import KgError
+from kg.json_text import from_json
 
 TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1", "U64": "<u8"}
 NAMES = {np.dtype(code): name for name, code in TYPES.items()}
@@ -105,16 +107,34 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(min(length, 1 << 26)))
+            header = from_json(file.read(min(length, 1 << 26)))
+        if not isinstance(header, dict):
+            raise ValueError("its header is no JSON object")
+        header.pop("__metadata__", None)
+        for name, entry in header.items():
+            _check(name, entry)
     except OSError as error:
         raise KgError(f"Cannot read {path}: {error}.") from error
     except ValueError as error:
         raise KgError(f"{path} is truncated or no safetensors file: {error}. Copy or write it again.") from error
-    header.pop("__metadata__", None)
     unknown = {entry["dtype"] for entry in header.values()} - set(TYPES)
     if unknown:
         raise KgError(f"{path} holds arrays of type {sorted(unknown)}; possible: {', '.join(TYPES)}.")
     return header, 8 + length
+
+
+def _check(name: str, entry: Any) -> None:
+    """Raise ValueError where an entry of the header is none, or its shape and its place in the file do not fit."""
+    try:
+        dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        whole = all(type(one) is int and one >= 0 for one in (*shape, begin, end))
+        wanted = math.prod(shape) * np.dtype(TYPES[dtype]).itemsize if whole and dtype in TYPES else None
+    except (KeyError, TypeError, ValueError):
+        whole = False
+    if not whole or not isinstance(dtype, str):
+        raise ValueError(f"its array '{name}' has no dtype, shape and place")
+    if wanted not in (None, end - begin):
+        raise ValueError(f"its array '{name}' of shape {shape} has {end - begin} bytes")
 
 
 def _map(path: Path, data: int, entry: dict[str, Any]) -> np.ndarray:

@@ -11,6 +11,9 @@ import numpy as np
 from kg.errors import KgError
 
 CHUNK = 1 << 16
+PARTS = ("id_bytes", "id_ends", "id_hashes", "id_rows")
+NOTHING = np.zeros(0, np.int64)
+DAMAGED = "Copy or write the folder again."
 
 
 class IdIndex:
@@ -25,9 +28,16 @@ class IdIndex:
         Args:
             arrays: ``id_bytes`` ``[bytes] uint8``, all ids in UTF-8, one after another; ``id_ends`` ``[N] int64``,
                 where each ends; ``id_hashes`` ``[N] uint64``, sorted; ``id_rows`` ``[N] int64``, the row of each hash.
+
+        Raises:
+            KgError: they are not of one index.
         """
-        self._bytes, self._ends = arrays["id_bytes"], arrays["id_ends"]
-        self._hashes, self._rows = arrays["id_hashes"], arrays["id_rows"]
+        found = [arrays.get(name, NOTHING) for name in PARTS]
+        self._bytes, self._ends, self._hashes, self._rows = found
+        whole = [array.dtype.kind + str(array.ndim) for array in found] == ["u1", "i1", "u1", "i1"]
+        fit = whole and len({len(array) for array in found[1:]}) == 1
+        if not fit or (len(self._ends) and self._ends[-1] != len(self._bytes)):
+            raise KgError(f"The index of ids is damaged: {', '.join(PARTS)} do not fit each other. {DAMAGED}")
 
     @staticmethod
     def build(ids: Iterable[str]) -> dict[str, np.ndarray]:
@@ -46,14 +56,26 @@ class IdIndex:
         return len(self._ends)
 
     def __getitem__(self, row: int) -> str:
-        return self._raw(np.array([row]))[0].decode("utf-8", "surrogatepass")
+        try:
+            return self._raw(np.array([row]))[0].decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            raise KgError(f"The index of ids is damaged: the id of row {row} is not UTF-8. {DAMAGED}") from error
 
     def rows(self, ids: Sequence[str]) -> np.ndarray:
-        """The row of each id, -1 where it is unknown: ``[n] int64``."""
-        encoded = [_encode(name) for name in ids]
+        """The row of each id, -1 where it is unknown: ``[n] int64``.
+
+        Raises:
+            KgError: the index is damaged.
+        """
+        try:
+            return self._found([_encode(name) for name in ids])
+        except IndexError as error:
+            raise KgError(f"The index of ids is damaged: {error}. {DAMAGED}") from error
+
+    def _found(self, encoded: list[bytes]) -> np.ndarray:
         hashes = _hashes(encoded)
         places = self._places(hashes)
-        rows = np.full(len(ids), -1, np.int64)
+        rows = np.full(len(encoded), -1, np.int64)
         known = np.flatnonzero(self._hashes[np.minimum(places, len(self) - 1)] == hashes) if len(self) else rows[:0]
         rows[known] = self._rows[places[known]]
         for at, raw in zip(known, self._raw(rows[known]), strict=True):

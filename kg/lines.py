@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import logging
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import IO
 from kg.errors import KgError
 
 log = logging.getLogger("kg")
+LONGEST = 1 << 30
+"""Characters that a line of a packed file may have: one of a few megabytes can hold a line that fills the memory."""
 
 
 @dataclass
@@ -51,15 +54,26 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with _open(path) as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(_bounded(file, path) if path.suffix == ".gz" else file, 1):
                 if text := line.rstrip("\r\n"):
                     yield number, text
     except UnicodeDecodeError as error:
         raise KgError(
             f"{path}:{number + 1} or later: not UTF-8 ({error.reason}). Convert the file to UTF-8."
         ) from error
+    except (EOFError, zlib.error) as error:
+        raise KgError(f"{path} cannot be unpacked: {error}. Copy or download it again.") from error
     except OSError as error:
         raise KgError(f"Cannot read {path}: {error}.") from error
+
+
+def _bounded(file: IO[str], path: Path) -> Iterator[str]:
+    while line := file.readline(LONGEST):
+        if len(line) == LONGEST and not line.endswith("\n"):
+            raise KgError(
+                f"{path} unpacks to a line of {LONGEST:,} characters or more: it is no text. Check its origin."
+            )
+        yield line
 
 
 def _open(path: Path) -> IO[str]:

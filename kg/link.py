@@ -198,5 +198,5 @@ def _graph(folder: Path, meta: dict[str, Any]) -> TripleStore | None:
 def _rules(folder: Path, meta: dict[str, Any]) -> Rules:
     try:
         return Rules(**{**meta["rules"], "stop_words": frozenset(meta["rules"]["stop_words"])})
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise KgError(f"{folder / META} has no rules of a linker ({error}). Write it again.") from error

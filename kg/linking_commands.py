@@ -12,6 +12,7 @@ from tqdm import tqdm
 from kg.aliases import Alias, Case, Rules, named_aliases, store_aliases
 from kg.anchors import count_anchors, read_anchors, with_names, write_anchors
 from kg.errors import KgError
+from kg.json_text import from_json
 from kg.lines import BadLines, numbered_lines
 from kg.link import Linker, open_linker
 from kg.names import read_names
@@ -136,7 +137,7 @@ def _rows(path: Path, bad: BadLines) -> Iterator[dict[str, Any]]:
     """The JSON objects that have a text."""
     for number, line in numbered_lines(path):
         try:
-            row = json.loads(line)
+            row = from_json(line)
         except ValueError:
             row = None
         if isinstance(row, dict) and isinstance(row.get("text"), str):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from kg.errors import KgError, did_you_mean
+from kg.json_text import from_json
 from kg.lines import BadLines, numbered_lines
 
 ID_COLUMNS = ("id", "qid", "entity")
@@ -46,8 +47,8 @@ def read_names(path: Path, bad: BadLines) -> dict[str, Name]:
         key = next((str(row[column]) for column in ID_COLUMNS if row.get(column)), "")
         try:
             name = _name(row)
-        except (TypeError, ValueError):
-            bad.report(path, number, str(row), "a number as prior, text or a list of texts as aliases")
+        except (TypeError, ValueError, AttributeError, OverflowError):
+            bad.report(path, number, str(row), "a number as prior, a text as label, text or a list of texts as aliases")
             continue
         if key:
             names[key] = merged(names[key], name) if key in names else name
@@ -73,7 +74,10 @@ def _name(row: Mapping[str, Any]) -> Name:
     aliases = row.get("aliases") or ()
     parts: Sequence[str] = aliases.split("|") if isinstance(aliases, str) else aliases
     texts = (row.get("label") or "").strip(), (row.get("description") or "").strip()
-    return Name(*texts, tuple(part.strip() for part in parts if part.strip()), float(row.get("prior") or 0.0))
+    prior = float(row.get("prior") or 0.0)
+    if not math.isfinite(prior):
+        raise ValueError(prior)
+    return Name(*texts, tuple(part.strip() for part in parts if part.strip()), prior)
 
 
 def _tsv_rows(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, str]]]:
@@ -98,7 +102,7 @@ def _check_header(path: Path, number: int, header: list[str]) -> None:
 def _json_rows(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in numbered_lines(path):
         try:
-            row = json.loads(line)
+            row = from_json(line)
         except ValueError:
             row = None
         if isinstance(row, dict):
@@ -110,7 +114,7 @@ def _json_rows(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]
 def _json_object(path: Path, bad: BadLines) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows of one object; of JSON lines where the file is no such object."""
     try:
-        found = json.loads("\n".join(line for _, line in numbered_lines(path)))
+        found = from_json("\n".join(line for _, line in numbered_lines(path)))
     except ValueError:
         found = None
     if not isinstance(found, dict) or set(found) & set(ID_COLUMNS):

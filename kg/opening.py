@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from kg.errors import KgError, did_you_mean
 from kg.gather import Gather
 from kg.lines import BadLines
 from kg.names import Name, all_merged, read_names
-from kg.places import locate, read_meta, whole_folder, write_meta
+from kg.places import META, locate, read_meta, whole_folder, write_meta
 from kg.readers import READERS, Triple, read_triples
 from kg.store import TripleStore
 
@@ -86,18 +86,36 @@ def _name_files(place: Path, stem: str, more: str | Path | None) -> Iterator[Pat
 
 
 def _load(folder: Path, names: str | Path | None, relation_names: str | Path | None, max_bad: int) -> TripleStore:
-    meta, arrays = read_meta(folder), map_arrays(folder / TRIPLES)
-    ends = np.cumsum([0, *meta["splits"].values()])
-    splits = {split: arrays["triples"][ends[i] : ends[i + 1]] for i, split in enumerate(meta["splits"])}
-    gather = Gather()
+    meta, gather = read_meta(folder), Gather()
+    notes = meta.get("notes")
     entities, gather.names = _read_arrow(folder / NAMES)
     gather.entities = {entity: number for number, entity in enumerate(entities)}
+    relations, named = _read_arrow(folder / RELATIONS)
+    splits = _splits(folder, meta, len(gather.entities), len(relations))
     if names is not None:
         gather.add_names(read_names(locate(names), BadLines(max_bad)))
-    relations, named = _read_arrow(folder / RELATIONS)
     if relation_names is not None:
         named = all_merged(named, read_names(locate(relation_names), BadLines(max_bad)))
-    return TripleStore(list(gather.entities), relations, splits, gather.names, named, meta["notes"])
+    return TripleStore(
+        list(gather.entities), relations, splits, gather.names, named, notes if isinstance(notes, dict) else {}
+    )
+
+
+def _splits(folder: Path, meta: dict[str, Any], entities: int, relations: int) -> dict[str, np.ndarray]:
+    """The triples of each split, all numbers within the graph."""
+    triples, told = map_arrays(folder / TRIPLES).get("triples", np.zeros(0)), meta.get("splits")
+    counts = told if isinstance(told, dict) else {}
+    whole = all(type(count) is int and count >= 0 for count in counts.values())
+    if triples.ndim != 2 or triples.shape[1] != 3 or triples.dtype != np.int64 or not whole:
+        raise KgError(f"{folder / TRIPLES} or {folder / META} is damaged: no triples or splits. Save the graph again.")
+    most = triples.max(axis=0, initial=-1)
+    known = triples.min(initial=0) >= 0 and (most < [entities, relations, entities]).all()
+    if sum(counts.values()) != len(triples) or not known:
+        raise KgError(
+            f"{folder / TRIPLES} has other triples than {folder / META} or {NAMES} tell. Save the graph again."
+        )
+    ends = np.cumsum([0, *counts.values()])
+    return {split: triples[ends[i] : ends[i + 1]] for i, split in enumerate(counts)}
 
 
 def save_store(store: TripleStore, path: str | Path) -> None:
@@ -138,8 +156,14 @@ def _read_arrow(path: Path) -> tuple[list[str], dict[str, Name]]:
 
     try:
         with pa.memory_map(str(path)) as file:
-            columns = pa.ipc.open_file(file).read_all().to_pydict()
-    except (OSError, pa.ArrowInvalid) as error:
+            table = pa.ipc.open_file(file).read_all()
+            if table.schema != _schema():
+                raise pa.ArrowInvalid(f"its columns are {', '.join(table.schema.names)}")
+            if any(column.null_count for column in table.columns):
+                raise pa.ArrowInvalid("a value is missing")
+            table.validate(full=True)  # offsets that lead out of the file would be followed
+            columns = table.to_pydict()
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise KgError(f"Cannot read {path}: {error}. Save the graph again.") from error
     rows = zip(*(columns[column] for column in ("id", *Name._fields)), strict=True)
     names = {key: Name(label, about, tuple(aliases), prior) for key, label, about, aliases, prior in rows}

@@ -9,11 +9,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
 from kg.errors import KgError
+from kg.json_text import from_json
 
 PACKAGE = "package:"
 META = "meta.json"
@@ -35,10 +36,14 @@ def locate(path: str | Path) -> Path:
 def _in_package(path: str) -> Path:
     name, _, inside = path.removeprefix(PACKAGE).partition("/")
     try:
-        return Path(str(files(name))) / inside
-    except (ModuleNotFoundError, ValueError, TypeError) as error:
+        spec = find_spec(name) if name.isidentifier() else None  # a package that a file names is found, never imported
+    except ValueError:  # a module such as __main__
+        spec = None
+    roots = list(spec.submodule_search_locations or ()) if spec else []
+    if not roots:
         fix = f"Install it, or write {PACKAGE}NAME/folder with an importable NAME."
-        raise KgError(f"'{path}' names the package '{name}', which cannot be imported. {fix}") from error
+        raise KgError(f"'{path}' names the package '{name}', which cannot be imported. {fix}")
+    return Path(roots[0]) / inside
 
 
 @contextmanager
@@ -134,9 +139,9 @@ def read_meta(folder: Path) -> dict[str, Any]:
         KgError: the file is there but is no JSON object.
     """
     try:
-        content = json.loads((folder / META).read_text(encoding="utf-8"))
+        content = from_json((folder / META).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise KgError(f"{folder / META} is damaged: {error}. Write the folder again.") from error
     return content if isinstance(content, dict) else {}

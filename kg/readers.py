@@ -58,12 +58,11 @@ def read_ntriples(path: Path, bad: BadLines) -> Iterator[Triple]:
     for number, line in numbered_lines(path):
         if line.lstrip().startswith("#"):
             continue
-        if match := STATEMENT.fullmatch(line):
-            head, relation, node, text, language = match.groups()
-            tail = _bare(node) if node else Literal(_unescape(text), language or "")
-            yield Triple(_bare(head), _bare(relation), tail)
-        else:
+        triple = _statement(line)
+        if triple is None:
             bad.report(path, number, line, '<subject> <predicate> <object> . or <subject> <predicate> "text" .')
+        else:
+            yield triple
 
 
 READERS: dict[str, Reader] = {
@@ -87,6 +86,18 @@ def read_triples(path: Path, bad: BadLines) -> Iterator[Triple]:
     return READERS[suffix.lower()](path, bad)
 
 
+def _statement(line: str) -> Triple | None:
+    match = STATEMENT.fullmatch(line)
+    if match is None:
+        return None
+    head, relation, node, text, language = match.groups()
+    try:
+        tail = _bare(node) if node else Literal(_unescape(text), language or "")
+        return Triple(_bare(head), _bare(relation), tail)
+    except ValueError:  # an escape names no character
+        return None
+
+
 def _bare(term: str) -> str:
     return _unescape(term[1:-1]) if term.startswith("<") else term
 
@@ -97,4 +108,8 @@ def _unescape(text: str) -> str:
 
 def _character(match: re.Match[str]) -> str:
     code = match[1]
-    return chr(int(code[1:], 16)) if len(code) > 1 else ESCAPED.get(code, code)
+    if len(code) == 1:
+        return ESCAPED.get(code, code)
+    character = chr(int(code[1:], 16))
+    character.encode()  # half of a surrogate pair is none
+    return character

@@ -11,7 +11,7 @@ import numpy as np
 
 from kg.arrays import CHUNK, map_arrays, write_arrays
 from kg.errors import KgError
-from kg.ids import IdIndex
+from kg.ids import PARTS, IdIndex
 from kg.places import locate, read_meta, whole_folder, write_meta
 from kg.shuffle import one_cycle
 
@@ -28,12 +28,16 @@ class EntityTable:
     def __init__(self, folder: Path, seed: int | None = None) -> None:
         """Use `open`; ``seed`` is that of `shuffled`."""
         arrays = map_arrays(folder / FILE)
-        missing = {"vectors", "id_bytes", "id_ends", "id_hashes", "id_rows"} - set(arrays)
+        missing = {"vectors", *PARTS} - set(arrays)
         if missing:
             raise KgError(f"{folder / FILE} lacks {sorted(missing)}. Write it with EntityTable.write.")
         self.path = folder
         self.meta: dict[str, Any] = read_meta(folder)
         self._seed, self._index, self._vectors = seed, IdIndex(arrays), arrays["vectors"]
+        shape, dtype = self._vectors.shape, self._vectors.dtype
+        if len(shape) != 2 or shape[0] != len(self._index) or dtype != np.float32:
+            got = f"{dtype} vectors of shape {list(shape)} for {len(self._index)} ids"
+            raise KgError(f"{folder / FILE} has {got}. Write it with EntityTable.write.")
         self._source = None if seed is None else one_cycle(len(self._index), seed)
 
     @classmethod

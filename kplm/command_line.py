@@ -6,6 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import set_parsing_settings
@@ -14,6 +15,8 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
+from kplm.errors import CheckpointError
+from kplm.folder import load_tensors
 from kplm.training.callbacks import PredictionFile, RandomState, Throughput
 from kplm.training.checkpoint import LastCheckpoint
 
@@ -61,6 +64,19 @@ class CommandLine(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: the config alone says what the model is; Lightning would lay the checkpoint's hyperparameters over it."""
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        """What the trainer is called with: a checkpoint is tensors, and code in it is never run, whatever was asked for.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged or holds anything else, or ``weights_only: false`` was asked for.
+        """
+        found = super()._prepare_subcommand_kwargs(subcommand)
+        if found.get("weights_only") is False:
+            raise CheckpointError("weights_only: false would run code that a checkpoint holds. Leave it out.")
+        if found.get("ckpt_path") and Path(found["ckpt_path"]).is_file():
+            load_tensors(Path(found["ckpt_path"]), mapped=True)
+        return found | {"weights_only": True}
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Where no logger is named: TensorBoard and CSV, side by side with the config and the checkpoints."""

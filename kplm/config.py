@@ -41,6 +41,8 @@ class EncoderConfig:
     """Feed-forward non-linearity: 'gelu' (exact), 'gelu_tanh', 'relu' or 'silu'."""
     init_std: float = 0.02
     """Standard deviation of freshly initialised weights."""
+    attention: str = "auto"
+    """Kernel of attention: 'sdpa' (fused, with a mask), 'flex' (FlexAttention, which skips hidden blocks), or 'auto'."""
 
     def __post_init__(self) -> None:
         if self.hidden % self.heads:

@@ -2,7 +2,7 @@
 
 Letters: L tokens, T characters, S words, A aspects (predicate-argument structures), E entity slots, C classes, M marks, N candidates,
 W entity width, Z both sides; of pictures R regions, V feature width, K region classes, X corners of a box or columns of pixels, Y rows of
-pixels, Q colours. A field has one value a row when its shape is empty.
+pixels, Q colours; of packed batches G rows of the layers and P places in one. A field has one value a row when its shape is empty.
 A new kind of knowledge adds its rows here; the collator needs no other word about them.
 """
 
@@ -18,6 +18,8 @@ from torch import Tensor
 Batch = Mapping[str, Tensor]
 IGNORE = -100
 """The label of positions that no loss and no metric counts."""
+PACKED = "packed_rows"
+"""The field by which a batch asks the encoder to let several examples share a row."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,12 @@ FIELDS: dict[str, Field] = {
     "region_masks": Field("RYX", torch.float32, 1.0, "1 where a place in the box of a region belongs to what is meant"),
     "region_kinds": Field("R", torch.int64, IGNORE, "class number of what a region shows, where that is known"),
     "sentence_image": Field("", torch.int64, IGNORE, "1 when text and picture belong together, 0 when not"),
+    PACKED: Field(
+        "GP",
+        torch.int64,
+        0,
+        "number of the example, from 1, that has each place of the layers' rows; of the whole batch",
+    ),
     "epoch": Field("", torch.int64, 0, "how often the row was given out before; with it maskers draw anew each time"),
     "row": Field("", torch.int64, -1, "index of the example in its file, so that predictions keep their order"),
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from safetensors import SafetensorError
@@ -19,6 +21,9 @@ from kplm.errors import CheckpointError
 FORMAT = "kplm"
 """The key that marks a config.json as ours."""
 
+TIMES, SLACK = 16, 1 << 24
+"""So many times its own size a checkpoint may unpack to, and some bytes besides; `torch.save` packs nothing, so it is once."""
+
 AUTHORS = {"ernie_config.json": "ernie-thu", "google_config.json": "kbert"}
 """Configs of the systems' authors, and what ``kplm convert`` calls the system."""
 
@@ -27,7 +32,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """``config.json`` of a model folder.
 
     Raises:
-        CheckpointError: it is missing or no JSON.
+        CheckpointError: it is missing or no JSON object.
     """
     path = folder / "config.json"
     if not path.is_file():
@@ -36,8 +41,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{folder} has no config.json, so it is no model folder.{hint}")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is no valid JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path} holds a {type(found).__name__}, it must be a JSON object. Download it again.")
     return found
 
 
@@ -47,13 +54,51 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises:
         CheckpointError: the file is damaged, or of another program.
     """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds on a broken archive
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
-    if "kplm" not in found or "state_dict" not in found:
+    found = load_tensors(path)
+    spec, state = (found.get(name) if isinstance(found, dict) else None for name in ("kplm", "state_dict"))
+    if not isinstance(spec, dict) or not isinstance(spec.get("encoder"), dict) or not is_state(state):
         raise CheckpointError(f"{path} is no checkpoint of a kplm training run.")
-    return found["kplm"], found["state_dict"]
+    return spec, state
+
+
+def load_tensors(path: Path, mapped: bool = False) -> Any:
+    """What `torch.save` wrote: tensors, numbers, texts and their containers. Code in the file is never run.
+
+    Args:
+        path: the file.
+        mapped: leave the tensors on disk.
+
+    Raises:
+        CheckpointError: it is damaged, unpacks to far more than its size, or holds anything else.
+    """
+    try:
+        packed = zipfile.is_zipfile(path)
+        if packed:
+            _refuse_bomb(path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped and packed)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is damaged, or holds Python objects beside tensors, which are never run. "
+            f"Download it again, or save a plain state dict."
+        ) from error
+    except Exception as error:  # a damaged file may raise anything
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        size = f" at {path.stat().st_size:,} bytes" if path.is_file() else ""
+        raise CheckpointError(f"{path} is damaged or cut off{size} ({reason}). Download it again.") from error
+
+
+def is_state(found: Any) -> TypeGuard[dict[str, Tensor]]:
+    """Whether it maps names to tensors."""
+    return isinstance(found, dict) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items()
+    )
+
+
+def _refuse_bomb(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        whole, size = sum(member.file_size for member in archive.infolist()), path.stat().st_size
+    if whole > TIMES * size + SLACK:
+        raise ValueError(f"it unpacks to {whole:,} bytes, more than {TIMES} times its size")
 
 
 def load_whole(model: nn.Module, state: dict[str, Tensor], wanted: set[str], where: Path) -> None:
@@ -116,7 +161,7 @@ def write_folder(directory: Path, spec: dict[str, Any], state: dict[str, Tensor]
                 file.replace(directory / file.name)
         finally:
             shutil.rmtree(building, ignore_errors=True)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, TypeError, ValueError, LookupError, AttributeError) as error:
         raise CheckpointError(f"{directory} cannot be written: {error}. Nothing was changed there.") from error
     return directory
 

@@ -24,7 +24,7 @@ def locate(name: str | Path, revision: str | None = None, local_files_only: bool
     text = str(name)
     if text.startswith(PACKAGE):
         return _in_package(text)
-    if Path(text).exists():
+    if _exists(text):
         return Path(text)
     if (
         text.count("/") > 1
@@ -37,9 +37,19 @@ def locate(name: str | Path, revision: str | None = None, local_files_only: bool
     return _from_hub(text, revision, local_files_only)
 
 
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # no file can have such a name
+        return False
+
+
 def _in_package(text: str) -> Path:
     package, _, inside = text.removeprefix(PACKAGE).partition("/")
-    spec = find_spec(package) if package.isidentifier() else None
+    try:
+        spec = find_spec(package) if package.isidentifier() else None
+    except ValueError:  # a module such as __main__
+        spec = None
     roots = list(spec.submodule_search_locations or []) if spec else []
     if not roots:
         raise CheckpointError(

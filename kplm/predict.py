@@ -17,7 +17,7 @@ from kplm.data.example import Example
 from kplm.data.module import OF_WORDS, TARGETS, EncodedRows
 from kplm.data.questions import QuestionCollator, Windowed
 from kplm.data.sources import example_from_json
-from kplm.errors import DataError, KplmError
+from kplm.errors import CheckpointError, DataError, KplmError
 from kplm.fields import Batch
 from kplm.heads import TagRoles
 from kplm.hub import load_finetuned
@@ -149,14 +149,16 @@ def load(
         VisionError: there is no such source of boxes.
     """
     model, description = load_finetuned(path)
-    text = TextEncoder.from_description(description)
+    text, task = TextEncoder.from_description(description), description.get("task")
+    if str(task) not in TARGETS:
+        raise CheckpointError(f"{path} was trained for the task {task!r}; possible are {', '.join(TARGETS)}.")
     text.switch(knowledge)
     if graph is not None:
         text.swap_graph(str(graph))
     if boxes is not None:
         _find_boxes(text, boxes)
     kind = RolePredictor if isinstance(model.head, TagRoles) else Predictor
-    return kind(model.to(device), text, description["task"], bf16)
+    return kind(model.to(device), text, str(task), bf16)
 
 
 def _find_boxes(text: TextEncoder, boxes: str) -> None:

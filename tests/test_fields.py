@@ -12,7 +12,7 @@ from kplm.data.collate import Collator
 from kplm.errors import KplmError, did_you_mean
 from kplm.fields import FIELDS, IGNORE
 
-LETTERS = "LTSAECMNWRVKXQYZ"
+LETTERS = "LTSAECMNWRVKXQYZGP"
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -190,7 +190,7 @@ def test_encoders_without_a_head_and_foreign_checkpoints_do_not_answer(tmp_path:
     with pytest.raises(CheckpointError, match="is no checkpoint of a kplm training run"):
         load_finetuned(other)
     other.write_bytes(b"broken")
-    with pytest.raises(CheckpointError, match="cannot be read as a checkpoint"):
+    with pytest.raises(CheckpointError, match="damaged or cut off at 6 bytes"):
         load_finetuned(other)
     with pytest.raises(CheckpointError, match="holds a ErnieThu, not a plain BERT"):
         bert(str(save_pretrained(tiny_ernie(), tmp_path / "ernie")))

@@ -175,7 +175,7 @@ def test_a_picture_that_a_file_of_boxes_does_not_list_is_told(
     boxes = write_rows(folder / "places.jsonl", [{"image": "0.png", "boxes": [[0, 0, 5, 5]]}])
     annotator = Regions(Pixels(boxes=str(boxes)))
     annotator.annotate([Example("good", picture=Picture("0.png"))])
-    again = from_spec(json.loads(json.dumps(to_spec(annotator))))
+    again = from_spec(json.loads(json.dumps(to_spec(annotator))), Regions)
     assert not caplog.text
     again.annotate([Example("good", picture=Picture("new.png"))])
     assert "1 of 1 pictures come without boxes, 'new.png' first" in caplog.text

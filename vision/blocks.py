@@ -15,6 +15,7 @@ import numpy as np
 
 from kg.arrays import map_arrays, write_arrays
 from kg.ids import IdIndex
+from kg.json_text import from_json
 from kg.places import FULL, META
 from vision.errors import VisionError, as_vision_error
 from vision.found import Regions
@@ -82,10 +83,10 @@ def read_summary(folder: Path, number: int) -> Summary:
     """What block ``number`` holds."""
     path = block_path(folder, number).with_suffix(".json")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = from_json(path.read_text(encoding="utf-8"))
         pictures = [(*row, False)[:5] for row in content["pictures"]]  # older stores do not say what is a mean
         return Summary(pictures, [(row[0], row[1]) for row in content["bad"]])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise VisionError(f"{path} is damaged: {error}. Remove {path.with_suffix('.*')} and go on.") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -72,6 +73,28 @@ def whole_box(size: Sequence[int]) -> np.ndarray:
     return np.array([0, 0, *(1 - 1 / side if side else 1 for side in size)], np.float32)
 
 
+def numbers(values: Any, what: str, name: str, dtype: type[np.floating[Any]] = np.float32) -> np.ndarray:
+    """Values of a file as an array of ``dtype``.
+
+    Args:
+        values: numbers, or lists of them.
+        what: they are, for messages.
+        name: the picture's, for messages.
+        dtype: of the array; what is too large for it becomes infinite.
+
+    Raises:
+        VisionError: there is something else among them, or the lists have different lengths.
+    """
+    try:
+        with np.errstate(over="ignore"):
+            found = np.asarray(values)
+            if found.dtype.kind == "c":
+                raise TypeError("these are complex")
+            return found.astype(dtype, copy=False)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise VisionError(f"{name}: {what} must be numbers, in lists of one length: {error}.") from error
+
+
 def checked(boxes: np.ndarray, size: Sequence[float], name: str) -> np.ndarray:
     """Boxes in pixels as parts of the picture, cut at its edges.
 
@@ -85,7 +108,7 @@ def checked(boxes: np.ndarray, size: Sequence[float], name: str) -> np.ndarray:
     Raises:
         VisionError: the shape is another, a number is not finite, or a box ends before it begins.
     """
-    corners = np.asarray(boxes, np.float64)
+    corners = numbers(boxes, "boxes", name, np.float64)
     if corners.size == 0:
         return np.zeros((0, 4), np.float32)
     if corners.ndim != 2 or corners.shape[1] != 4:

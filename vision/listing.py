@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from kg.json_text import from_json
 from kg.lines import numbered_lines
 from kg.places import locate
 from vision.addresses import files
@@ -40,7 +40,10 @@ def _from_list(path: Path) -> list[tuple[str, str]]:
     names: dict[str, None] = {}
     for number, line in numbered_lines(path):
         try:
-            names[json.loads(line)["image"]] = None
+            name = from_json(line)["image"]
+            if not isinstance(name, str):
+                raise TypeError(f"image is {name!r}")
+            names[name] = None
         except (ValueError, KeyError, TypeError) as error:
             raise VisionError(f'{path}:{number}: got {line[:80]!r}, expected {{"image": "a.png", ...}}.') from error
     return [(name, str(path.parent / name)) for name in names]

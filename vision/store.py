@@ -55,13 +55,21 @@ class RegionStore:
         """Use `open`."""
         with as_vision_error():
             arrays = map_arrays(folder / INDEX)
+            self._index = IdIndex(arrays)
+            self.meta: dict[str, Any] = read_meta(folder)
         self.path = folder
-        self.meta: dict[str, Any] = read_meta(folder)
-        self.width, self.classes = int(self.meta["width"]), int(self.meta["classes"])
-        self._index = IdIndex(arrays)
-        self._blocks, self._firsts, self._counts = arrays["blocks"], arrays["firsts"], arrays["counts"]
-        self._sizes = arrays["sizes"]
-        self._means = arrays.get("means", np.zeros(len(self._sizes), np.uint8))
+        try:
+            self.width, self.classes = int(self.meta["width"]), int(self.meta["classes"])
+            self._blocks, self._firsts, self._counts = (_whole(arrays[name]) for name in ("blocks", "firsts", "counts"))
+            self._sizes = arrays["sizes"]
+            self._means = _whole(arrays.get("means", np.zeros(len(self._sizes), np.uint8)))
+            told = {len(array) for array in (self._blocks, self._firsts, self._counts, self._sizes, self._means)}
+            if told != {len(self._index)} or self._sizes.shape[1:] != (2,) or self._sizes.dtype.kind != "i":
+                raise ValueError(
+                    f"{INDEX} has {', '.join(map(str, sorted(told)))} entries for {len(self._index)} pictures"
+                )
+        except (KeyError, TypeError, ValueError) as error:
+            raise VisionError(f"{folder} is damaged: {error}. Copy or write the store again.") from error
         self._mapped = lru_cache(MAPPED)(self._map)
 
     @classmethod
@@ -165,12 +173,12 @@ class RegionStore:
             VisionError: the store does not know a picture.
         """
         rows = self._known(ids)
+        places = [self._block(row) for row in rows.tolist()]
         counts = np.minimum(self._counts[rows], most if most is not None else np.iinfo(np.int64).max)
         longest = int(counts.max(initial=0))
         found = {"boxes": 4, "features": self.width} | ({"classes": self.classes} if self.classes else {})
         filled = {name: np.empty((len(rows), longest, width), np.float32) for name, width in found.items()}
-        for at, (row, count) in enumerate(zip(rows.tolist(), counts.tolist())):
-            arrays, span = self._block(row)
+        for at, ((arrays, span), count) in enumerate(zip(places, counts.tolist())):
             for name, target in filled.items():
                 target[at, :count] = arrays[name][span.start : span.start + count]
                 target[at, count:] = 0
@@ -186,8 +194,25 @@ class RegionStore:
 
     def _block(self, row: int) -> tuple[dict[str, np.ndarray], slice]:
         first = int(self._firsts[row])
-        return self._mapped(int(self._blocks[row])), slice(first, first + int(self._counts[row]))
+        arrays, span = self._mapped(int(self._blocks[row])), slice(first, first + int(self._counts[row]))
+        if not 0 <= span.start <= span.stop <= len(arrays["boxes"]):
+            raise VisionError(f"{self.path / INDEX} names regions that its blocks do not have. Write the store again.")
+        return arrays, span
 
     def _map(self, number: int) -> dict[str, np.ndarray]:
+        path = block_path(self.path, number)
         with as_vision_error():
-            return map_arrays(block_path(self.path, number))
+            arrays = map_arrays(path)
+        widths = {"boxes": 4, "features": self.width} | ({"classes": self.classes} if self.classes else {})
+        shapes = {name: arrays[name].shape for name in widths if name in arrays}
+        if {name: shape[1:] for name, shape in shapes.items()} != {name: (width,) for name, width in widths.items()}:
+            raise VisionError(f"{path} is damaged: it has the arrays {shapes}. Write the store again.")
+        if len({shape[0] for shape in shapes.values()}) > 1:
+            raise VisionError(f"{path} is damaged: its arrays {shapes} do not fit each other. Write the store again.")
+        return arrays
+
+
+def _whole(array: np.ndarray) -> np.ndarray:
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ValueError(f"an array of {array.dtype} and shape {list(array.shape)} where whole numbers belong")
+    return array

@@ -6,11 +6,11 @@ Blocks depend on the list of pictures alone, so whoever makes them makes the sam
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from kg.json_text import from_json
 from kg.places import read_meta
 from vision.blocks import KIND, Summary, block_path, read_summary, write_json
 from vision.errors import VisionError, as_vision_error
@@ -53,7 +53,7 @@ class Work:
         plan = {"kind": KIND, **asdict(settings), "pictures": len(pictures), "names": names}
         path = folder / PLAN
         if path.exists():
-            self._compare(json.loads(path.read_text(encoding="utf-8")), plan)
+            self._compare(_begun(path), plan)
             return
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise VisionError(f"{folder} is there already and holds no extraction that was begun. Give another path.")
@@ -91,3 +91,11 @@ class Work:
         if different:
             told = ", ".join(f"{name} {begun.get(name)!r}, now {plan[name]!r}" for name in different)
             raise VisionError(f"{self.folder} was begun with {told}. Give the same again, or another folder.")
+
+
+def _begun(path: Path) -> dict[str, object]:
+    try:
+        found = from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise VisionError(f"{path} is damaged: {error}. Remove its folder and begin again.") from error
+    return found if isinstance(found, dict) else {}

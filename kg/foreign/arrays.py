@@ -21,8 +21,11 @@ def open_npy(path: Path, ids: Ids) -> Foreign:
     """
     try:
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise KgError(f"{path} is truncated, or holds no array of numbers: {error}.") from error
+    except Exception as error:  # a damaged header may raise anything
+        fix = "Save a matrix of numbers with numpy.save; objects and pickles are not read"
+        raise KgError(f"{path} is truncated, or holds no array of numbers: {error}. {fix}.") from error
+    if not isinstance(matrix, np.ndarray):
+        raise KgError(f"{path} is an archive of arrays (.npz). Save the matrix alone with numpy.save.")
     if matrix.ndim != 2 or matrix.dtype.kind != "f":
         raise KgError(f"{path} holds {matrix.dtype} of shape {list(matrix.shape)}; needed: [N, W] of floating point.")
     if not matrix.size:

@@ -16,6 +16,7 @@ from zipfile import ZipFile, is_zipfile
 
 from tqdm import tqdm
 
+from kg.archives import refuse_bomb
 from kg.errors import KgError
 from kg.foreign.arrays import pick
 from kg.foreign.ids import Ids, ids_from_pairs
@@ -92,33 +93,49 @@ def open_pykeen(path: Path, ids: Ids | None, tensor: str | None) -> Foreign:
         KgError: the file is no such thing, or has no ids.
     """
     content = _load(path)
-    matrices = {name: value for name, value in _tensors(content) if value.ndim == 2 and value.is_floating_point()}
+    try:
+        tensors = list(_tensors(content))
+    except RecursionError:
+        raise KgError(f"{path} holds itself, or is nested too deeply. Save the state of the model again.") from None
+    matrices = {name: value for name, value in tensors if value.ndim == 2 and value.is_floating_point()}
     found = [name for name in matrices if f".{name}".endswith(f".{ENTITIES}")]
     name = tensor or min(found, key=lambda one: BEST not in one, default=None)
     name = pick(path, {one: list(value.shape) for one, value in matrices.items()}, name)
-    return Foreign(_blocks(matrices[name]), ids or _own_ids(path, content), lambda row: f"{path}, row {row}")
+    matrix = matrices[name]
+    if matrix.numel() * matrix.element_size() > path.stat().st_size:
+        raise KgError(f"{path} tells of {list(matrix.shape)} numbers as '{name}', more than it holds. Save it again.")
+    return Foreign(_blocks(matrix), ids or _own_ids(path, content), lambda row: f"{path}, row {row}")
 
 
 def _load(path: Path) -> Any:
     import torch
 
-    if not is_zipfile(path) or _is_script(path):
-        raise KgError(f"{path} is truncated, or was not written by torch.save of torch 1.6 or later. Copy it again.")
     try:
+        if not is_zipfile(path) or _is_script(path):
+            raise ValueError("it is no archive of torch 1.6 or later")
         return torch.load(path, map_location="cpu", mmap=True, weights_only=False, pickle_module=InertPickle)
     except Exception as error:  # a damaged pickle may raise anything, says the documentation of pickle
-        raise KgError(f"{path} cannot be read as a checkpoint of PyKEEN: {error}. Copy or save it again.") from error
+        why = f"truncated, or was not written by torch.save as PyKEEN does ({error})"
+        raise KgError(f"{path} cannot be read: it is {why}. Copy or save it again.") from error
 
 
 def _is_script(path: Path) -> bool:
-    """Whether it is a program of TorchScript, which `torch.load` would hand to `torch.jit.load`."""
+    """Whether it is a program of TorchScript, which `torch.load` would hand to `torch.jit.load`.
+
+    Raises:
+        ValueError: it unpacks to far more than its size; `torch.save` packs nothing.
+    """
     with ZipFile(path) as archive:
+        refuse_bomb(archive.infolist(), path.stat().st_size)
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
 def _own_ids(path: Path, content: Any) -> Ids:
     pairs = content.get("entity_to_id_dict") if isinstance(content, Mapping) else None
-    if not pairs:
+    told = isinstance(pairs, Mapping) and all(
+        isinstance(name, str) and type(row) is int and abs(row) < 1 << 62 for name, row in pairs.items()
+    )
+    if not told or not pairs:
         raise KgError(f"{path} tells no ids. Give a file of ids, such as training_triples/entity_to_id.tsv.gz.")
     return ids_from_pairs(path, pairs.items())
 

@@ -91,7 +91,7 @@ def read_ids(path: Path) -> Ids:
     first, second = first_lines(path, 2)
     if first == PYKEEN:
         return ids_from_pairs(path, _pykeen(path), 2)
-    counted = first.isdigit() and len(second.split()) > 1 and second.split()[-1].isdigit()
+    counted = first.isdigit() and len(first) <= DIGITS and len(second.split()) > 1 and second.split()[-1].isdigit()
     if counted or b"\t" in first:
         return _with_rows(path, int(first) if counted else None)
     names = CollectedIds()
@@ -146,6 +146,8 @@ def _pykeen(path: Path) -> Iterator[tuple[str, int]]:
     try:
         with text_lines(path) as file:
             for row, label in islice(csv.reader(file, delimiter="\t"), 1, None):
+                if len(row) > DIGITS:
+                    raise ValueError(f"the row {row[:40]} of '{label[:40]}' has more than {DIGITS} digits")
                 yield label, int(row)
-    except (*DAMAGE, OSError, ValueError) as error:
+    except (*DAMAGE, OSError, ValueError, csv.Error) as error:
         raise KgError(f"{path} is damaged or no file of PyKEEN: {error}. Copy it again.") from error

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from kg.errors import KgError
-from kg.foreign.ids import Ids
+from kg.foreign.ids import DIGITS, Ids
 from kg.foreign.opened import Block, Foreign
 from kg.foreign.pieces import checked, first_lines, pieces
 
+WIDEST = 1 << 16
 TO_SPACE = bytes.maketrans(b"\t\r\v\f", b"    ")
 
 
@@ -115,12 +116,14 @@ def _is_number(text: bytes) -> bool:
 def _header(line: bytes) -> tuple[int, int] | None:
     """The number of rows and their width, where the first line tells them."""
     fields = line.split()
-    return (int(fields[0]), int(fields[1])) if len(fields) == 2 and all(map(bytes.isdigit, fields)) else None
+    whole = len(fields) == 2 and all(field.isdigit() and len(field) <= DIGITS for field in fields)
+    return (int(fields[0]), int(fields[1])) if whole else None
 
 
 def _positive(width: int, path: Path) -> int:
-    if width < 1:
-        raise KgError(f"{path}:1: there is a vector without numbers. The first line must be whole; check the format.")
+    if not 1 <= width <= WIDEST:
+        got = "a vector without numbers" if width < 1 else f"a vector of {width:,} numbers, and {WIDEST:,} is the most"
+        raise KgError(f"{path}:1: there is {got}. The first line must be whole; check the format.")
     return width
 
 
@@ -148,7 +151,7 @@ def _numbers(text: bytes, width: int) -> np.ndarray:
             csv.ParseOptions(delimiter=" ", quote_char=False, ignore_empty_lines=False),
             csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.float32()), null_values=[]),
         )
-    except pyarrow.ArrowInvalid as error:
+    except pyarrow.ArrowException as error:
         raise Unreadable(str(error)) from error
     if table.num_rows != text.count(b"\n"):
         raise Unreadable("blank lines")

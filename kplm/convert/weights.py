@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from kplm.errors import CheckpointError
+from kplm.folder import is_state, load_tensors
 
 NAMES = ("model.safetensors", "pytorch_model.bin")
 FOREIGN = (
@@ -43,7 +41,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     state = _read(path)
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):  # beside an optimizer and the like
         state = state["state_dict"]
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+    if not is_state(state) or not state:
         raise CheckpointError(f"{path} is no state dict: it must map names to tensors. Save `model.state_dict()`.")
     return state
 
@@ -76,16 +74,11 @@ def find(path: Path) -> Path:
 
 
 def _read(path: Path) -> object:
+    if path.suffix != ".safetensors":
+        return load_tensors(path)
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} is damaged, or holds Python objects beside tensors, which are never run. "
-            f"Download it again, or save a plain state dict."
-        ) from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        return load_file(path)
+    except Exception as error:  # a damaged file may raise anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
             f"{path} is damaged or cut off at {path.stat().st_size:,} bytes ({reason}). Download it again."

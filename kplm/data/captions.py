@@ -16,6 +16,7 @@ from kplm.data.encode import Row, TextEncoder
 from kplm.data.example import Example
 from kplm.data.loading import LengthBatched
 from kplm.data.mirror import Mirror
+from kplm.data.packing import Packing, packing_steps
 from kplm.data.pretraining import ALWAYS, Masking, masked
 from kplm.data.sources import Captions, PlainText, Source
 from kplm.errors import DataError, KplmError
@@ -119,6 +120,7 @@ class CaptionData(LengthBatched):
         batch_tokens: most positions in a batch, regions and padding included.
         batch_rows: most rows in a batch.
         workers: processes that open pictures, mask and collate; 0 does it in the training process.
+        packing: as in :class:`kplm.data.module.TextData`.
         seed: fixes the order of the rows and all draws, independent of every other seed.
     """
 
@@ -139,10 +141,12 @@ class CaptionData(LengthBatched):
         batch_tokens: int = 4096,
         batch_rows: int = 64,
         workers: int = 0,
+        packing: Packing = "none",
         seed: int = 0,
     ) -> None:
         files = {"train": train, "val": val, "test": test, "predict": None}
         super().__init__(files, batch_tokens, batch_rows, workers, seed)
+        self.packing = packing_steps(packing)
         check_shares(mismatched=mismatched or 0)
         self.source, self.texts = source or Captions(), texts
         self.maskers, self.mismatched, self.together = maskers or [], mismatched, together
@@ -173,7 +177,7 @@ class CaptionData(LengthBatched):
     @property
     def collator(self) -> Collator:
         """Pads, then masks."""
-        return Collator([Masking(self.maskers, self.seed)])
+        return Collator([Masking(self.maskers, self.seed), *self.packing])
 
     def read(self, name: str) -> CaptionRows:
         """Read and encode one file of captions, and the texts that go with the training ones."""

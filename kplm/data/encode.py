@@ -16,9 +16,9 @@ from kplm.data.example import Example, Mark, Picture
 from kplm.data.markers import mark_text
 from kplm.data.targets import Targets
 from kplm.data.windows import Windows
-from kplm.errors import DataError, KplmError, did_you_mean
+from kplm.errors import CheckpointError, DataError, KplmError, did_you_mean
 from kplm.knowledge import Knowledge
-from kplm.spec import from_spec, to_spec
+from kplm.spec import UNFIT, from_spec, to_spec
 from kplm.text import Tokenizer, Tokens
 from kplm.text.tokenizer import Specials
 from kplm.text.tokens import Ints, Pieces, holding
@@ -81,11 +81,16 @@ class TextEncoder:
         """Rebuild the encoder a checkpoint was trained with.
 
         Raises:
-            CheckpointError: it names a class that does not exist.
+            CheckpointError: it names a class that does not exist or is no annotator, or is damaged.
         """
-        annotators = [from_spec(one, Annotator) for one in found["annotators"]]
-        how = {name: found[name] for name in ("max_length", "specials", "truncation", "stride") if name in found}
-        return cls(Tokenizer.from_json(found["tokenizer"]), annotators, found["markers"], **how)
+        try:
+            how = {name: found[name] for name in ("max_length", "specials", "truncation", "stride") if name in found}
+            annotators = [from_spec(one, Annotator) for one in found["annotators"]]
+            return cls(Tokenizer.from_json(found["tokenizer"]), annotators, found["markers"], **how)
+        except UNFIT as error:
+            raise CheckpointError(
+                f"what the checkpoint tells of its texts is damaged: {error}. Copy it again."
+            ) from error
 
     def switch(self, knowledge: Knowledge) -> None:
         """Set all knowledge sources to one setting; one that does not know it stays on.

@@ -17,6 +17,7 @@ from kplm.data.encode import Row, TextEncoder, Truncation, answered, unlabelled
 from kplm.data.example import Example
 from kplm.data.loading import Collate, LengthBatched
 from kplm.data.mirror import Mirror
+from kplm.data.packing import Packing, packing_steps
 from kplm.data.questions import QuestionCollator, Questions, Windowed
 from kplm.data.role_targets import RoleTargets
 from kplm.data.sources import JsonLines, PlainText, Source
@@ -113,6 +114,8 @@ class TextData(LengthBatched):
         batch_tokens: most positions in a batch, padding included.
         batch_rows: most rows in a batch; for 'choices' most questions, whose rows stay together.
         workers: processes that collate; 0 collates in the training process.
+        packing: 'rows' lets examples share rows of the encoder's layers, which then compute less padding; a number does so in rows
+            of at most so many positions, for a GPU, where long rows cost little. What comes out is the same.
         seed: fixes the order of the training rows, independent of every other seed.
     """
 
@@ -139,12 +142,14 @@ class TextData(LengthBatched):
         batch_tokens: int = 2048,
         batch_rows: int = 32,
         workers: int = 0,
+        packing: Packing = "none",
         seed: int = 0,
     ) -> None:
         files = {"train": train, "val": val, "test": test, "predict": predict}
         super().__init__(files, batch_tokens, batch_rows, workers, seed)
         self.source, self.predict_source, self.task = source, predict_source, task
         self.labels, self.least_count, self.knowledge = labels, least_count, knowledge
+        self.packing = packing_steps(packing)
         rust = Tokenizer.from_file(locate(tokenizer))
         how: dict[str, Any] = {
             "specials": specials,
@@ -212,7 +217,7 @@ class TextData(LengthBatched):
     @property
     def collator(self) -> Collate:
         """What makes a batch of rows."""
-        collate = Collator([annotator.complete for annotator in self.text.annotators])
+        collate = Collator([*(annotator.complete for annotator in self.text.annotators), *self.packing])
         return QuestionCollator(collate) if self.task in TOGETHER else collate
 
     def read(self, name: str) -> EncodedRows | Questions:

@@ -16,6 +16,7 @@ from kplm.data.annotate import Entities
 from kplm.data.collate import Collator
 from kplm.data.encode import TextEncoder
 from kplm.data.loading import LengthBatched
+from kplm.data.packing import Packing, packing_steps
 from kplm.data.stored import CorpusRows, read_meta
 from kplm.errors import DataError, MissingFieldError
 from kplm.knowledge import Knowledge
@@ -39,6 +40,7 @@ class CorpusData(LengthBatched):
         batch_tokens: most positions in a batch, padding included.
         batch_rows: most rows in a batch.
         workers: processes that mask and collate; 0 does it in the training process.
+        packing: as in :class:`kplm.data.module.TextData`.
         seed: fixes the order of the rows and all masks, independent of every other seed.
     """
 
@@ -53,11 +55,13 @@ class CorpusData(LengthBatched):
         batch_tokens: int = 4096,
         batch_rows: int = 32,
         workers: int = 0,
+        packing: Packing = "none",
         seed: int = 0,
     ) -> None:
         files = {"train": train, "val": val, "test": test, "predict": None}
         super().__init__(files, batch_tokens, batch_rows, workers, seed)
         self.maskers, self.entities = maskers or [], entities
+        self.packing = packing_steps(packing)
         if entities is not None:
             entities.switch(knowledge)
         for masker in self.maskers:
@@ -107,9 +111,10 @@ class CorpusData(LengthBatched):
 
     @property
     def collator(self) -> Collator:
-        """Pads, then masks, then fetches the vectors of the entities that are left."""
+        """Pads, then masks, then fetches the vectors of the entities that are left; packing comes last."""
         steps: list[Callable[[dict[str, Tensor]], dict[str, Tensor]]] = [Masking(self.maskers, self.seed)]
-        return Collator(steps if self.entities is None else [*steps, self.entities.complete])
+        steps += [] if self.entities is None else [self.entities.complete]
+        return Collator([*steps, *self.packing])
 
     def read(self, name: str) -> CorpusRows:
         """Open one corpus."""

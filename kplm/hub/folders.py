@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from kplm.folder import FORMAT, load_whole, read_checkpoint, read_config, write_
 from kplm.heads import Head
 from kplm.locate import locate
 from kplm.models import BaseEncoder, Encoder
-from kplm.spec import from_spec
+from kplm.spec import UNFIT, build, class_named, from_spec
 from kplm.training import Finetune, Training
 
 CHECKPOINT = ".ckpt"
@@ -102,8 +101,9 @@ def load_finetuned(path: str | Path) -> tuple[Finetune, dict[str, Any]]:
         raise CheckpointError(
             f"{path} holds an encoder without a head; fine-tune it first, or read it with from_pretrained."
         )
-    encoder = _skeleton(spec)
-    model = Finetune(encoder, from_spec(spec["head"], Head), spec["labels"])
+    model = build(
+        Finetune, {"encoder": _skeleton(spec), "head": from_spec(spec["head"], Head), "labels": spec.get("labels")}
+    )
     model.text = spec["text"]
     wanted = set(_trained(model.state_dict()))
     load_whole(model, _trained(state), wanted, found)
@@ -111,8 +111,10 @@ def load_finetuned(path: str | Path) -> tuple[Finetune, dict[str, Any]]:
 
 
 def _bert(folder: Path, config: dict[str, Any]) -> Encoder:
-    sizes = bert_format.config_from(config)
-    encoder = Encoder(sizes)
+    try:
+        encoder = Encoder(sizes := bert_format.config_from(config))
+    except UNFIT as error:
+        raise CheckpointError(f"{folder} has a config.json of which no BERT can be built: {error}.") from error
     weights = read_weights(folder)
     state, fresh = bert_format.encoder_state(weights, sizes)
     encoder.load_state_dict(state, strict=False)
@@ -121,12 +123,14 @@ def _bert(folder: Path, config: dict[str, Any]) -> Encoder:
 
 
 def _skeleton(spec: dict[str, Any]) -> BaseEncoder:
-    config = from_spec(spec["encoder"]["config"], EncoderConfig)
-    module, _, name = spec["encoder"]["class_path"].rpartition(".")
-    kind = getattr(import_module(module), name)
-    if not issubclass(kind, BaseEncoder):
-        raise CheckpointError(f"config.json names {module}.{name} as the encoder, which is no encoder of kplm's.")
-    return kind(config, **{name: from_spec(part) for name, part in spec["encoder"].get("parts", {}).items()})
+    told = spec.get("encoder")
+    parts = told.get("parts", {}) if isinstance(told, dict) else None
+    if not isinstance(told, dict) or not isinstance(parts, dict):
+        raise CheckpointError(
+            f"the checkpoint has {str(told)[:80]} where the class and the parts of an encoder belong."
+        )
+    kind = class_named(told.get("class_path"), BaseEncoder)
+    return build(kind, {"config": from_spec(told.get("config"), EncoderConfig), **parts})
 
 
 def _rebuild(spec: dict[str, Any], state: dict[str, torch.Tensor], where: Path) -> BaseEncoder:

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from kplm.config import EncoderConfig
 from kplm.fields import Batch
 from kplm.models.base import BaseEncoder, initialise
-from kplm.nn.attend import Scaled
 from kplm.nn.embeddings import Embeddings, bert_terms
 from kplm.nn.layer import EncoderLayer
+from kplm.nn.packing import Rows
 from kplm.nn.pooling import BertPooler
 from kplm.nn.relations import Relations
 from kplm.nn.stack import LayerStack
@@ -25,8 +25,9 @@ class Encoder(BaseEncoder):
         config: sizes.
         embeddings: input terms; BERT's word, position and segment tables by default.
         stack: layers; ``config.layers`` BERT layers by default.
-        visible: batch to :class:`Visibility`; by default chosen from the fields the batch carries.
-        attend: scoring rule of the default stack.
+        visible: batch to :class:`Visibility`; by default chosen from the fields the batch carries. It sees a packed batch in rows
+            of the layers.
+        attend: scoring rule of the default stack; by default the one that ``config.attention`` names.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Encoder(BaseEncoder):
         embeddings: Embeddings | None = None,
         stack: nn.Module | None = None,
         visible: Callable[[Batch], Visibility] = by_fields,
-        attend: Callable[[], nn.Module] = Scaled,
+        attend: Callable[[], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.config, self.visible = config, visible
@@ -55,7 +56,8 @@ class Encoder(BaseEncoder):
         Raises:
             MissingFieldError: the batch lacks a field in :attr:`reads`.
         """
-        return self.stack(self.embeddings(batch), self.relations(batch))
+        states, rows = self.embeddings(batch), Rows.of(batch)
+        return rows.unpack(self.stack(rows.pack(states), self.relations(rows.fields(batch))))
 
     def relations(self, batch: Batch) -> Relations:
         """What the layers may know about pairs of positions, once a batch."""

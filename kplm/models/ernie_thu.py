@@ -19,31 +19,33 @@ from kplm.models.encoder import Encoder
 from kplm.nn.embeddings import Embeddings, bert_terms
 from kplm.nn.entities import EntityVectors, Learned, Shipped
 from kplm.nn.layer import AttentionBlock, EncoderLayer, FeedForward
+from kplm.nn.packing import Rows
 from kplm.nn.pooling import BertPooler
 from kplm.nn.relations import Relations
-from kplm.nn.visibility import Documents, Padding, Visibility, by_fields
+from kplm.nn.visibility import Documents, Padding, by_fields
 
 
 @dataclass(frozen=True)
 class Slots:
-    """Where the entities of a batch sit, and which slots see each other."""
+    """Where the entities of a batch sit, and which slots see each other; their rows stay those of the batch where tokens are packed."""
 
-    positions: Tensor
-    """``[B, E]`` int, the aligned token."""
+    places: Tensor
+    """``[B, E]`` int, the aligned token, counted through all rows of tokens."""
     real: Tensor
     """``[B, E, 1]`` float, 0 in empty slots."""
     relations: Relations
 
     def gather(self, tokens: Tensor) -> Tensor:
         """The token states under the slots: ``[B, L, X]`` to ``[B, E, X]``."""
-        return tokens.gather(1, self._index(tokens))
+        return tokens.flatten(0, 1).gather(0, self._index(tokens)).unflatten(0, self.places.shape)
 
     def add_to(self, tokens: Tensor, slots: Tensor) -> Tensor:
         """Add slot values ``[B, E, X]`` to the tokens ``[B, L, X]`` they are aligned with."""
-        return tokens.scatter_add(1, self._index(tokens), slots.to(tokens.dtype))
+        added = slots.to(tokens.dtype).flatten(0, 1)
+        return tokens.flatten(0, 1).scatter_add(0, self._index(tokens), added).view_as(tokens)
 
     def _index(self, like: Tensor) -> Tensor:
-        return self.positions[..., None].expand(-1, -1, like.shape[-1])
+        return self.places.flatten()[:, None].expand(-1, like.shape[-1])
 
 
 class Fusion(nn.Module):
@@ -127,16 +129,23 @@ class ErnieThu(BaseEncoder):
 
     def forward(self, batch: Batch) -> Tensor:
         """Encode a batch into token states ``[B, L, D]``; the entity stream stays inside."""
-        states = self.embeddings(batch)
-        for tokens, _ in self.walk(states, batch):
+        states, rows = self.embeddings(batch), Rows.of(batch)
+        for tokens, _ in self.walk(rows.pack(states), batch, rows):
             states = tokens
-        return states
+        return rows.unpack(states)
 
-    def walk(self, tokens: Tensor, batch: Batch) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield tokens ``[B, L, D]`` and entities ``[B, E, W]`` after each layer."""
-        visibility = by_fields(batch)
+    def walk(self, tokens: Tensor, batch: Batch, rows: Rows | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield tokens ``[B, L, D]`` and entities ``[B, E, W]`` after each layer.
+
+        Args:
+            tokens: ``[B, L, D]`` float, what the embeddings gave.
+            batch: the fields beside them.
+            rows: where the tokens stand, if not as in the batch; they are yielded so too.
+        """
+        rows = rows or Rows(batch["document"])
+        relations = Relations.of(by_fields(rows.fields(batch)))
         entities = self.entities(batch).to(tokens.dtype)
-        relations, slots = Relations.of(visibility), _slots(batch, visibility, entities)
+        slots = _slots(batch, rows, relations, entities)
         for layer in self.layers:
             tokens, entities = layer.fuse(tokens, entities, relations, slots)  # type: ignore[operator]
             yield tokens, entities
@@ -161,9 +170,9 @@ def _entity_sizes(config: ErnieThuConfig) -> EncoderConfig:
     return replace(EncoderConfig(**plain), hidden=config.entity_width, heads=config.entity_heads)
 
 
-def _slots(batch: Batch, visibility: Visibility, like: Tensor) -> Slots:
+def _slots(batch: Batch, rows: Rows, tokens: Relations, like: Tensor) -> Slots:
     positions, filled = batch["entity_positions"], batch["entity_ids"] >= 0
-    document = visibility.document.gather(1, positions) * filled  # [B, E]
-    packed = isinstance(visibility, Documents)
-    seen = Documents(document) if packed else Padding(filled.long())
-    return Slots(positions, filled[..., None].to(like), Relations.of(seen))
+    document = batch["document"].gather(1, positions) * filled  # [B, E]
+    single = isinstance(tokens.visibility, Padding)
+    seen = Padding(filled.long()) if single else Documents(document)
+    return Slots(rows.places(positions), filled[..., None].to(like), Relations.of(seen))

@@ -20,6 +20,7 @@ from kplm.models.base import BaseEncoder, initialise
 from kplm.models.encoder import Encoder
 from kplm.nn.embeddings import Embeddings, bert_terms
 from kplm.nn.layer import EncoderLayer
+from kplm.nn.packing import Rows
 from kplm.nn.pooling import BertPooler
 from kplm.nn.regions import (
     Computed,
@@ -33,7 +34,7 @@ from kplm.nn.regions import (
 )
 from kplm.nn.relations import Relations
 from kplm.nn.stack import LayerStack
-from kplm.nn.visibility import by_fields
+from kplm.nn.visibility import by_fields, can_look
 
 VISUAL = 2
 """The segment of regions and [END]; 0 and 1 are the texts'."""
@@ -116,7 +117,9 @@ class VlBert(BaseEncoder):
         required(self, batch, self.reads)
         looks = self.regions(batch["region_boxes"], self.features(batch))  # [B, R, V]
         roles = torch.where(hidden_regions(batch)[..., None], self.hidden_region.weight, self.region.weight)
-        return self.stack(self.elements(batch, self.seen(batch, looks), looks, roles), self.relations(batch))
+        states, fields = self.elements(batch, self.seen(batch, looks), looks, roles), _placed_in(batch)
+        rows = Rows.of(batch, fields["document"])
+        return rows.unpack(self.stack(rows.pack(states), Relations.of(by_fields(rows.fields(fields)))))
 
     def seen(self, batch: Batch, looks: Tensor) -> Tensor:
         """What each token sees, ``[B, L, V]``: the whole picture, the region it names, or the vector for no picture.
@@ -148,13 +151,7 @@ class VlBert(BaseEncoder):
 
     def relations(self, batch: Batch) -> Relations:
         """Who sees whom: all that is no padding; the branches of a sentence tree as without a picture."""
-        regions = batch["regions"].ne(0).long()
-        end = regions.new_ones(len(regions), 1)
-        fields = {"document": torch.cat([batch["document"], regions, end], dim=1)}
-        for name in ("branch", "anchor"):
-            if name in batch:
-                fields[name] = torch.cat([batch[name], 0 * regions, 0 * end], dim=1)
-        return Relations.of(by_fields(fields))
+        return Relations.of(by_fields(_placed_in(batch)))
 
     def split(self, states: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """States of tokens ``[B, L, D]`` and of regions ``[B, R, D]``."""
@@ -183,7 +180,7 @@ class VlBert(BaseEncoder):
     def _behind(self, batch: Batch) -> Tensor:
         """``[B, 1]``: the first position behind each text."""
         behind = (batch["position_ids"] + 1).masked_fill(batch["document"] == 0, 0).amax(1, keepdim=True)
-        if behind.device.type == "cpu" and int(behind.max()) + 2 > self.config.positions:
+        if can_look(behind) and int(behind.max()) + 2 > self.config.positions:
             raise KplmError(
                 f"a text of {int(behind.max())} tokens and its regions need {int(behind.max()) + 2} positions, but this model "
                 f"has positions={self.config.positions}. Lower data.max_length to {self.config.positions - 2}."
@@ -194,6 +191,17 @@ class VlBert(BaseEncoder):
         """Position and segment of something that is no token: ``[B, 1]`` int to ``[B, 1, D]``."""
         place, segment = (self.embeddings.terms[name] for name in ("position_ids", "segment_ids"))
         return place(at) + segment(torch.full_like(at, VISUAL))
+
+
+def _placed_in(batch: Batch) -> dict[str, Tensor]:
+    """What decides who sees whom, ``[B, L + R + 1]`` int each."""
+    regions = batch["regions"].ne(0).long()
+    end = regions.new_ones(len(regions), 1)
+    found = {"document": torch.cat([batch["document"], regions, end], dim=1)}
+    for name in ("branch", "anchor"):
+        if name in batch:
+            found[name] = torch.cat([batch[name], 0 * regions, 0 * end], dim=1)
+    return found
 
 
 def _terms(config: VlBertConfig) -> dict[str, nn.Module]:

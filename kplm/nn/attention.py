@@ -9,18 +9,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kplm.config import EncoderConfig
-from kplm.nn.attend import Scaled
+from kplm.nn.attend import attend_by_name
 from kplm.nn.relations import Relations
 
 
 class Attention(nn.Module):
-    """Multi-head attention whose scoring rule is a part, not a flag (Vaswani et al., 2017, section 3.2)."""
+    """Multi-head attention whose scoring rule is a part, not a flag (Vaswani et al., 2017, section 3.2).
 
-    def __init__(self, config: EncoderConfig, attend: Callable[[], nn.Module] = Scaled) -> None:
+    Args:
+        config: sizes.
+        attend: the scoring rule; by default the one that ``config.attention`` names.
+    """
+
+    def __init__(self, config: EncoderConfig, attend: Callable[[], nn.Module] | None = None) -> None:
         super().__init__()
         self.heads, self.dropout = config.heads, config.attention_dropout
         self.query, self.key, self.value, self.output = (nn.Linear(config.hidden, config.hidden) for _ in range(4))
-        self.attend = attend()
+        self.attend = attend_by_name(config.attention) if attend is None else attend()
 
     def forward(self, states: Tensor, memory: Tensor, relations: Relations) -> Tensor:
         """Let every state read from ``memory``.

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from kplm.config import EncoderConfig
 from kplm.nn.activation import activation
-from kplm.nn.attend import Scaled
 from kplm.nn.attention import Attention
 from kplm.nn.relations import Relations
 
@@ -16,7 +15,7 @@ from kplm.nn.relations import Relations
 class AttentionBlock(nn.Module):
     """Attention, dropout, residual, LayerNorm."""
 
-    def __init__(self, config: EncoderConfig, attend: Callable[[], nn.Module] = Scaled) -> None:
+    def __init__(self, config: EncoderConfig, attend: Callable[[], nn.Module] | None = None) -> None:
         super().__init__()
         self.attention = Attention(config, attend)
         self.norm = nn.LayerNorm(config.hidden, eps=config.eps)
@@ -50,7 +49,7 @@ class FeedForward(nn.Module):
 class EncoderLayer(nn.Module):
     """A BERT layer: an attention block, then a feed-forward block (Devlin et al., 2019)."""
 
-    def __init__(self, config: EncoderConfig, attend: Callable[[], nn.Module] = Scaled) -> None:
+    def __init__(self, config: EncoderConfig, attend: Callable[[], nn.Module] | None = None) -> None:
         super().__init__()
         self.read = AttentionBlock(config, attend)
         self.think = FeedForward(config)

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from kplm.nn.visibility import Visibility
 
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
+
 
 @dataclass(frozen=True)
 class Relations:
-    """Handed through the layers unread; only the attend rule looks inside. Rules that need more subclass it."""
+    """Handed through the layers unread; only the attend rule looks inside. Rules that need more subclass it.
+
+    Each form of the visibility is built when a layer first asks for it, so once a batch, and only the one that is used.
+    """
 
     visibility: Visibility
-    mask: Tensor | None
-    """``[B, 1, 1|Q, K]`` bool, True where visible; None hides nothing. Computed once a batch, not once a layer."""
+    built: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """The forms that a layer has asked for."""
 
     @classmethod
     def of(cls, visibility: Visibility) -> Relations:
         """Relations that know nothing but who sees whom."""
-        return cls(visibility, visibility.mask())
+        return cls(visibility)
+
+    @property
+    def mask(self) -> Tensor | None:
+        """``[B, 1, 1|Q, K]`` bool, True where visible; None hides nothing."""
+        if "mask" not in self.built:
+            self.built["mask"] = self.visibility.mask()
+        return self.built["mask"]
+
+    @property
+    def blocks(self) -> BlockMask:
+        """The same for FlexAttention."""
+        if "blocks" not in self.built:
+            self.built["blocks"] = self.visibility.blocks()
+        return self.built["blocks"]

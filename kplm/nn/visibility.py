@@ -5,18 +5,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from kplm.fields import Batch
+from kplm.fields import PACKED, Batch
+
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
 
 
 class Visibility(ABC):
-    """One rule, two forms: :meth:`mask` for scaled-dot-product attention, :meth:`sees` as a FlexAttention ``mask_mod``."""
+    """One rule, two forms: :meth:`mask` for scaled-dot-product attention, :meth:`blocks` for FlexAttention."""
 
     document: Tensor
     """``[B, L]`` int, the text each position belongs to; 0 is padding."""
+    sparse = True
+    """Whether whole blocks of a long row are hidden from each other, which FlexAttention skips."""
 
     @abstractmethod
     def sees(self, batch: Tensor, query: Tensor, key: Tensor) -> Tensor:
@@ -42,21 +48,29 @@ class Visibility(ABC):
         """The cheapest mask that is right: ``[B, 1, 1|Q, K]`` bool, True where visible, or None when nothing is hidden."""
         return self.dense()[:, None]
 
+    def blocks(self) -> BlockMask:
+        """Which blocks of 128 positions FlexAttention has to look at; all heads see alike."""
+        from torch.nn.attention.flex_attention import create_block_mask
+
+        rows, length = self.document.shape
+        return create_block_mask(self.mask_mod, rows, None, length, length, device=self.document.device)
+
 
 @dataclass(frozen=True)
 class Padding(Visibility):
     """One text a row: every position sees every position that is not padding."""
 
     document: Tensor
+    sparse = False
 
     def sees(self, batch: Tensor, query: Tensor, key: Tensor) -> Tensor:
         """Keys that are not padding are visible, to padded queries too: their rows stay finite and are read by nobody."""
         return (self.document[batch, key] != 0) & (query == query)
 
     def mask(self) -> Tensor | None:
-        """``[B, 1, 1, K]`` bool, or None when no row is padded (looked up only where that does not wait for a GPU)."""
+        """``[B, 1, 1, K]`` bool, or None when no row is padded, as far as one can look."""
         real = self.document != 0
-        if real.device.type == "cpu" and bool(real.all()):
+        if can_look(real) and bool(real.all()):
             return None
         return real[:, None, None, :]
 
@@ -94,9 +108,18 @@ class Tree(Visibility):
 
 
 def by_fields(batch: Batch) -> Visibility:
-    """Choose the rule by the fields the batch carries: trees if any has a branch, packed texts, or one padded text a row."""
-    document = batch["document"]
-    if "branch" in batch and bool(batch["branch"].any()):
+    """Choose the rule by the fields the batch carries: trees if any has a branch, several texts a row, or one padded text a row.
+
+    Of packed rows the rule is known without a look at the numbers, for which a GPU would be waited for; while a model is compiled
+    nobody can look, and the rule is the one that is always right.
+    """
+    document, blind = batch["document"], PACKED in batch or torch.compiler.is_compiling()
+    if "branch" in batch and (blind or bool(batch["branch"].any())):
         return Tree(document, batch["branch"], batch["anchor"])
-    packed = document.numel() > 0 and bool(document.max() > 1)
-    return Documents(document) if packed else Padding(document)
+    several = blind or (document.numel() > 0 and bool(document.max() > 1))
+    return Documents(document) if several else Padding(document)
+
+
+def can_look(numbers: Tensor) -> bool:
+    """Whether what is done may depend on these numbers: a GPU would be waited for, and a compiled model cannot branch on them."""
+    return numbers.device.type == "cpu" and not torch.compiler.is_compiling()

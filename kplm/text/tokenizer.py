@@ -64,8 +64,15 @@ class Tokenizer:
 
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
-        """The tokenizer a checkpoint carries with it; the inverse of :meth:`to_json`."""
-        return cls(Rust.from_str(text))
+        """The tokenizer a checkpoint carries with it; the inverse of :meth:`to_json`.
+
+        Raises:
+            CheckpointError: it is none.
+        """
+        try:
+            return cls(Rust.from_str(text))
+        except Exception as error:  # the library raises this kind itself
+            raise CheckpointError(f"the checkpoint carries no tokenizer that can be read: {error}.") from error
 
     def to_json(self) -> str:
         """The whole tokenizer as ``tokenizer.json``'s text."""

@@ -45,7 +45,7 @@ def test_what_is_left_out_is_as_the_network_expects_it(tmp_path: Path, tiny_bert
     [regions] = found.describe()["annotators"]
     told = regions["init_args"]["looks"]["init_args"]
     assert (told["short"], told["long"], told["colours"], told["square"]) == (40, 40, "centred", False)
-    again = from_spec(json.loads(json.dumps(regions)))
+    again = from_spec(json.loads(json.dumps(regions)), Regions)
     assert again.looks.read(Picture("a.png", folder=str(tmp_path))).whole["picture"].shape == (3, 27, 40)
 
 

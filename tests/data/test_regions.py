@@ -271,7 +271,7 @@ def test_a_description_builds_the_same_annotator_again_and_workers_can_have_it(t
         "files": FeatureFiles(str(tmp_path), 8),
     }[kind]
     annotator = Regions(looks)
-    again = from_spec(json.loads(json.dumps(to_spec(annotator))))
+    again = from_spec(json.loads(json.dumps(to_spec(annotator))), Regions)
     for other in (again, pickle.loads(pickle.dumps(annotator))):
         assert to_spec(other) == to_spec(annotator)
         assert other.writes == annotator.writes
@@ -360,7 +360,7 @@ def test_pictures_without_the_boxes_that_others_have_are_told_once(
     annotator.annotate([shown(tmp_path)])
     assert not caplog.text, "a model that saw no boxes misses none"
     annotator.annotate([shown(tmp_path, boxes=((0, 0, 5, 5),))])
-    again = from_spec(json.loads(json.dumps(to_spec(annotator))))
+    again = from_spec(json.loads(json.dumps(to_spec(annotator))), Regions)
     again.annotate([shown(tmp_path, boxes=())])
     assert not caplog.text, "no boxes were given, and that was meant"
     for _ in range(2):

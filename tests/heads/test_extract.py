@@ -226,7 +226,7 @@ def test_options_that_make_no_sense_are_refused_and_others_survive_a_checkpoint(
     with pytest.raises(KplmError, match="longest=0, but an answer has a token at least"):
         Extract(longest=0)
     spec = to_spec(Extract(no_answer=True, threshold=-1.5, longest=7, dropout=0.2))
-    assert to_spec(from_spec(json.loads(json.dumps(spec)))) == spec
+    assert to_spec(from_spec(json.loads(json.dumps(spec)), Extract)) == spec
 
 
 def graph(folder: Path) -> str:

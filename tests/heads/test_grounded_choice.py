@@ -90,5 +90,5 @@ def test_objects_need_regions() -> None:
 
 
 def test_it_can_be_built_again_from_its_description() -> None:
-    again = from_spec(to_spec(GroundedChoice(7, 0.25, dropout=0.3)))
+    again = from_spec(to_spec(GroundedChoice(7, 0.25, dropout=0.3)), GroundedChoice)
     assert (again.object_classes, again.object_weight, again.right, again.dropout.p) == (7, 0.25, "right", 0.3)

@@ -95,5 +95,5 @@ def test_a_choice_is_right_or_not(names: list[str]) -> None:
 
 
 def test_it_can_be_built_again_from_its_description() -> None:
-    again = from_spec(to_spec(MultipleChoice("yes", dropout=0.3)))
+    again = from_spec(to_spec(MultipleChoice("yes", dropout=0.3)), MultipleChoice)
     assert (again.right, again.dropout.p) == ("yes", 0.3)

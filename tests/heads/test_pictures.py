@@ -139,7 +139,7 @@ def test_choosing_needs_regions() -> None:
 
 @pytest.mark.parametrize("head", [Answer(dropout=0.3), Choose(whole_picture=True, dropout=0.2)])
 def test_a_checkpoint_can_name_the_heads(head: Answer | Choose) -> None:
-    again = from_spec(to_spec(head))
+    again = from_spec(to_spec(head), Answer, Choose)
     assert type(again) is type(head)
     assert to_spec(again) == to_spec(head)
 
@@ -160,5 +160,5 @@ def test_answers_start_from_their_words_before_training_and_not_when_loaded() ->
     kept = plain.output.weight.clone()
     plain.begin(model, lambda names: [pieces[name] for name in names])
     assert torch.equal(plain.output.weight, kept)
-    for again in (head, from_spec(to_spec(head))):
+    for again in (head, from_spec(to_spec(head), Answer, Choose)):
         assert again.start == "random", "what was learnt stays when training goes on"

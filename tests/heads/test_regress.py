@@ -77,7 +77,7 @@ def test_it_has_no_classes_whatever_is_named_and_answers_with_a_number() -> None
     assert head.names == ()
     assert head.output.out_features == 1
     assert head.decode(torch.tensor([1.23456789, -2.0]), {}) == [{"score": 1.234568}, {"score": -2.0}]
-    again = from_spec(json.loads(json.dumps(to_spec(head))))
+    again = from_spec(json.loads(json.dumps(to_spec(head))), Regress)
     assert to_spec(again) == to_spec(head)
 
 

@@ -126,7 +126,7 @@ def test_all_that_is_known_comes_back_from_the_checkpoint_of_a_run(tmp_path: Pat
 
 def test_the_terms_are_rebuilt_as_they_were() -> None:
     terms = [MaskedWords(read="states"), Supersenses(read="transform", regulariser=0.5)]
-    words, senses = from_spec(to_spec(terms)[0]), from_spec(to_spec(terms)[1])
+    words, senses = from_spec(to_spec(terms)[0], MaskedWords), from_spec(to_spec(terms)[1], Supersenses)
     assert (words.read, senses.read, senses.regulariser) == ("states", "transform", 0.5)
 
 

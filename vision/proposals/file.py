@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kg.errors import did_you_mean
+from kg.json_text import from_json
 from kg.lines import numbered_lines
 from kg.places import locate
 from vision.errors import VisionError, as_vision_error
-from vision.found import Boxes, checked
+from vision.found import Boxes, checked, numbers
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -73,7 +73,10 @@ class BoxFile:
         number, row = self._rows[name]
         place = f"{self.path}:{number} ({name})"
         corners = checked(row["boxes"], size, place)
-        labels = tuple(map(str, row.get("labels", ())))
+        given = row.get("labels") or ()
+        if not isinstance(given, (list, tuple)):
+            raise VisionError(f"{place}: labels must be a list of texts, got {str(given)[:80]!r}.")
+        labels = tuple(map(str, given))
         classes = self._soft(row.get("classes"), labels, place)
         for what, count in (("labels", len(labels)), ("classes", 0 if classes is None else len(classes))):
             if count not in (0, len(corners)):
@@ -82,7 +85,7 @@ class BoxFile:
 
     def _row(self, number: int, line: str) -> dict[str, Any]:
         try:
-            row = json.loads(line)
+            row = from_json(line)
         except ValueError as error:
             raise VisionError(f"{self.path}:{number}: no JSON ({error}). Expected {EXAMPLE}") from error
         if not isinstance(row, dict) or not isinstance(row.get("image"), str) or not isinstance(row.get("boxes"), list):
@@ -91,7 +94,10 @@ class BoxFile:
 
     def _soft(self, classes: list[list[float]] | None, labels: Sequence[str], place: str) -> np.ndarray | None:
         if classes is not None:
-            return np.asarray(classes, np.float32)
+            found = numbers(classes, "classes", place)
+            if found.size and found.ndim != 2:
+                raise VisionError(f"{place}: classes must be a list of numbers a box, got shape {list(found.shape)}.")
+            return found
         if not self._classes:
             return None
         unknown = sorted(set(labels) - set(self._classes))

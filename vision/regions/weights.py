@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kg.archives import refuse_bomb
 from kg.errors import did_you_mean
 from vision.errors import VisionError
 from vision.tv import torchvision
@@ -92,10 +94,15 @@ def _from_file(path: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        raise VisionError(f"Cannot read weights from {path}: {error}") from error
-    except Exception as error:  # safetensors has an exception of its own
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise VisionError(f"Cannot read weights from {path}: {error}") from error
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                refuse_bomb(archive.infolist(), path.stat().st_size)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        why = "it is damaged, or holds Python objects beside tensors, which are never run"
+        raise VisionError(f"Cannot read weights from {path}: {why}. Save a plain state dict.") from error
+    except Exception as error:  # a damaged file may raise anything
+        raise VisionError(f"Cannot read weights from {path}: {error}. Copy or download it again.") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise VisionError(f"{path} is no state dict: it must map names to tensors. Save `model.state_dict()`.")
+    return state

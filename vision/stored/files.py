@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-import json
+import zipfile
 from typing import Any
 
 import numpy as np
 
-from vision.addresses import read_bytes
+from kg.json_text import from_json
+from vision.addresses import LARGEST, read_bytes
 from vision.errors import VisionError
-from vision.found import Regions, checked
+from vision.found import Regions, checked, numbers
 from vision.proposals.grid import Grid
 from vision.stored.encoded import regions_of
 
@@ -32,7 +33,7 @@ def read_file(address: str) -> Regions:
     content = read_bytes(address)
     if address.endswith(".json"):
         try:
-            record = json.loads(content)
+            record = from_json(content)
         except ValueError as error:
             raise VisionError(f"{address}: no JSON ({error}).") from error
         if not isinstance(record, dict):
@@ -44,10 +45,20 @@ def read_file(address: str) -> Regions:
 
 def _numpy(content: bytes, address: str) -> Any:
     try:
+        _refuse_bomb(content)
         loaded = np.load(io.BytesIO(content), allow_pickle=False)
         return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
     except Exception as error:  # numpy and zipfile have many
-        raise VisionError(f"{address}: no arrays of numpy, or pickled ones, which are not read: {error}.") from error
+        why = f"no arrays of numpy, or pickled ones, which are not read: {error}"
+        raise VisionError(f"{address}: {why}. Save arrays of numbers with numpy.savez or numpy.save.") from error
+
+
+def _refuse_bomb(content: bytes) -> None:
+    file = io.BytesIO(content)
+    if zipfile.is_zipfile(file):
+        size = sum(member.file_size for member in zipfile.ZipFile(file).infolist())
+        if size > LARGEST:
+            raise ValueError(f"they unpack to {size:,} bytes, and {LARGEST:,} is the most")
 
 
 def _grid(features: np.ndarray, address: str) -> Regions:
@@ -55,7 +66,8 @@ def _grid(features: np.ndarray, address: str) -> Regions:
         fix = "For other boxes write an .npz with boxes, features, image_w and image_h."
         raise VisionError(f"{address}: expected a grid [rows, columns, V], got shape {list(features.shape)}. {fix}")
     rows, columns, width = features.shape
-    return Regions(Grid(rows, columns)("").corners, features.reshape(-1, width).astype(np.float32), None, (0, 0))
+    found = numbers(features, "features", address).reshape(rows * columns, width)
+    return Regions(Grid(rows, columns)("").corners, found, None, (0, 0))
 
 
 def _named(arrays: dict[str, np.ndarray], address: str) -> Regions:
@@ -63,8 +75,14 @@ def _named(arrays: dict[str, np.ndarray], address: str) -> Regions:
     if features is None or boxes is None or not {"image_w", "image_h"} <= set(arrays):
         wanted = "boxes (or bbox), features (or x), image_w, image_h"
         raise VisionError(f"{address}: has {', '.join(arrays) or 'nothing'}; expected {wanted}.")
-    size = int(arrays["image_w"]), int(arrays["image_h"])
+    try:
+        size = int(arrays["image_w"]), int(arrays["image_h"])
+    except (TypeError, ValueError, OverflowError) as error:
+        raise VisionError(f"{address}: image_w and image_h must be whole numbers: {error}.") from error
     corners = checked(boxes, size, address)
-    if features.ndim != 2 or len(features) != len(corners):
-        raise VisionError(f"{address}: features of shape {list(features.shape)} for {len(corners)} boxes.")
-    return Regions(corners, features.astype(np.float32), arrays.get("classes"), size)
+    found = {"features": features} | ({"classes": arrays["classes"]} if "classes" in arrays else {})
+    for what, array in found.items():
+        if array.ndim != 2 or len(array) != len(corners):
+            raise VisionError(f"{address}: {what} of shape {list(array.shape)} for {len(corners)} boxes.")
+        found[what] = numbers(array, what, address)
+    return Regions(corners, found["features"], found.get("classes"), size)

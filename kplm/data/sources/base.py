@@ -13,6 +13,11 @@ from typing import Any
 from kplm.data.example import Example
 from kplm.errors import DataError, did_you_mean
 
+DIGITS = 19
+"""Whole numbers with more of them may not fit 64 bits."""
+UNPACKED = 1 << 30
+"""Bytes that a line or a document of a packed file may have: one of a few megabytes can hold one that fills the memory."""
+
 
 class Source(ABC):
     """Reads one file format. To add a format, subclass this in a new file and name the class in the YAML."""
@@ -49,7 +54,7 @@ def json_lines(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for where, line in lines(path):
         if line.strip():
             row = json_value(line, where, "Write one JSON object a line.")
-            yield where, _object(row, where, "Write one JSON object a line.")
+            yield where, as_object(row, where, "Write one JSON object a line.")
 
 
 def json_list(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -63,7 +68,7 @@ def json_list(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise DataError(f"{path.name}: expected one JSON list of objects, got {describe(rows)}.")
     for index, row in enumerate(rows):
         where = f"{path.name}:row {index}"
-        yield where, _object(row, where, "Every element of the list must be an object.")
+        yield where, as_object(row, where, "Every element of the list must be an object.")
 
 
 def json_file(path: str | Path) -> Any:
@@ -72,7 +77,7 @@ def json_file(path: str | Path) -> Any:
     Raises:
         DataError: as ``lines`` does; or the file is not JSON.
     """
-    text = "\n".join(line for _, line in lines(path))
+    text = "\n".join(_bounded(Path(path)))
     return json_value(text, Path(path).name, "The file must be one JSON document; JSON Lines belong in a .jsonl file.")
 
 
@@ -94,23 +99,67 @@ def describe(value: object) -> str:
     if value is None:
         return "null"
     names = {dict: "object", list: "list", str: "string", bool: "truth value", int: "number", float: "number"}
-    return f"the {names.get(type(value), type(value).__name__)} {_shorten(json.dumps(value, ensure_ascii=False))}"
+    try:
+        shown = _shorten(json.dumps(value, ensure_ascii=False))
+    except (RecursionError, TypeError, ValueError):  # nested very deeply, or of a file that is no JSON
+        shown = "that cannot be shown"
+    return f"the {names.get(type(value), type(value).__name__)} {shown}"
+
+
+def as_object(value: Any, where: str, fix: str) -> dict[str, Any]:
+    """The value, if it is a JSON object.
+
+    Raises:
+        DataError: it is something else.
+    """
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: expected an object, got {describe(value)}. {fix}")
+    return value
 
 
 def _raw(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        yield from file
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}. Check the path.") from None
 
 
 def _unpacked(path: Path) -> Iterator[bytes]:
     try:
         with gzip.open(path) as file:
-            yield from file
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            while line := file.readline(UNPACKED + 1):
+                if len(line) > UNPACKED:
+                    raise _too_long(path, "line")
+                yield line
+    except (EOFError, zlib.error, OSError) as error:
         raise DataError(f"{path} cannot be unpacked: {error}. Copy it again.") from None
 
 
+def _bounded(path: Path) -> Iterator[str]:
+    """The lines of a document."""
+    size = 0
+    for _, line in lines(path):
+        size += len(line) + 1
+        if size > UNPACKED and path.suffix == ".gz":
+            raise _too_long(path, "document")
+        yield line
+
+
+def _too_long(path: Path, what: str) -> DataError:
+    return DataError(
+        f"{path} unpacks to a {what} of more than {UNPACKED:,} bytes. Check its origin, or unpack it first."
+    )
+
+
 def _existing(path: Path) -> Path:
+    try:
+        return _file(path)
+    except OSError as error:  # a name that is too long, or a folder that is closed
+        raise DataError(f"{path} cannot be opened: {error.strerror}. Check the path.") from None
+
+
+def _file(path: Path) -> Path:
     if path.is_dir():
         names = _file_names(path)
         raise DataError(
@@ -155,7 +204,7 @@ def json_value(text: str, where: str, fix: str) -> Any:
         DataError: it is not JSON, or names what is no number or no character.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_int=_whole)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
         return value
@@ -168,16 +217,18 @@ def json_value(text: str, where: str, fix: str) -> Any:
         raise DataError(f"{place}: not JSON ({error.msg} at column {error.colno}): {_shorten(text)} {fix}") from None
     except ValueError as error:
         raise DataError(f"{where}: not JSON ({error}): {_shorten(text)} {fix}") from None
+    except RecursionError:
+        raise DataError(f"{where}: lists or objects are nested too deeply: {_shorten(text)} {fix}") from None
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _object(value: Any, where: str, fix: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise DataError(f"{where}: expected an object, got {describe(value)}. {fix}")
-    return value
+def _whole(text: str) -> int:
+    if len(text) > DIGITS:
+        raise ValueError(f"the number {text[:DIGITS]}... has more than {DIGITS} digits")
+    return int(text)
 
 
 def _shorten(text: str, length: int = 160) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kplm.data.example import Box, Example, Picture
-from kplm.data.sources.base import Source, json_file
+from kplm.data.sources.base import Source, as_object, json_file
+from kplm.data.sources.row import Row
 from kplm.errors import DataError
 
 REFS, INSTANCES = "refs(unc).p", "instances.json"
@@ -32,21 +33,25 @@ class RefCoco(Source):
         """Yield one example an expression."""
         folder, split = Path(path).parent, Path(path).name
         refs = _refs(folder / REFS)
-        splits = sorted({str(ref["split"]) for ref in refs})
+        splits = sorted({ref.get("split", str) for ref in refs})
         if split not in splits:
             raise DataError(f"{folder} has no split '{split}'; possible are {', '.join(splits)}. Write {folder}/SPLIT.")
         boxes, objects = _boxes(json_file(folder / INSTANCES), folder / INSTANCES)
         for ref in refs:
-            if ref["split"] != split:
-                continue
-            where = f"{REFS}:ref {ref['ref_id']}"
-            if ref["ann_id"] not in boxes:
-                raise DataError(f"{where} means object {ref['ann_id']}, which {INSTANCES} does not have.")
-            own = tuple(boxes[one] for one in objects[ref["image_id"]]) if self.gold_boxes else None
-            name, meant = self.image.format(image_id=ref["image_id"]), (boxes[ref["ann_id"]],)
-            picture = Picture(name, own, meant, folder=str(folder))
-            for one in ref["sentences"]:
-                yield Example(str(one["sent"]), picture=picture, id=str(one["sent_id"]), where=where)
+            if ref.get("split", str) == split:
+                yield from self._examples(ref, boxes, objects, str(folder))
+
+    def _examples(
+        self, ref: Row, boxes: dict[int, Box], objects: dict[int, list[int]], folder: str
+    ) -> Iterator[Example]:
+        meant, image = ref.get("ann_id", int), ref.get("image_id", int)
+        if meant not in boxes:
+            raise DataError(f"{ref.where} means object {meant}, which {INSTANCES} does not have.")
+        own = tuple(boxes[one] for one in objects[image]) if self.gold_boxes else None
+        picture = Picture(self.image.format(image_id=image), own, (boxes[meant],), folder=folder)
+        for given in ref.get("sentences", list):
+            one = Row(as_object(given, ref.where, _FORM), ref.where, _FORM)
+            yield Example(one.get("sent", str), picture=picture, id=one.name("sent_id"), where=ref.where)
 
 
 class _Plain(pickle.Unpickler):
@@ -56,15 +61,14 @@ class _Plain(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it names {module}.{name}")
 
 
-def _refs(path: Path) -> list[dict[str, Any]]:
+def _refs(path: Path) -> list[Row]:
     try:
         found = _Plain(io.BytesIO(path.read_bytes()), encoding="utf-8").load()
-        needed = {"ref_id", "ann_id", "image_id", "split", "sentences"}
-        if not isinstance(found, list) or not all(needed <= set(ref) for ref in found):
-            raise DataError(f"{path} holds no list of references. {_FORM}")
-        return found
-    except (OSError, pickle.UnpicklingError, EOFError, ValueError, TypeError) as error:
+    except Exception as error:  # a damaged pickle may raise anything
         raise DataError(f"{path} cannot be read: {error}. {_FORM}") from error
+    if not isinstance(found, list) or not all(isinstance(ref, dict) and set(map(type, ref)) <= {str} for ref in found):
+        raise DataError(f"{path} holds no list of references. {_FORM}")
+    return [Row(ref, f"{REFS}:ref {ref.get('ref_id', number)}", _FORM) for number, ref in enumerate(found)]
 
 
 def _boxes(content: Any, path: Path) -> tuple[dict[int, Box], dict[int, list[int]]]:

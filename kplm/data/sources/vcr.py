@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kplm.data.example import Box, Example, Picture, Reference
-from kplm.data.sources.base import Source, json_file, json_lines
+from kplm.data.sources.base import Source, as_object, json_file, json_lines
 from kplm.data.sources.row import NUMBER, Row, is_a
 from kplm.data.sources.vcr_objects import OBJECTS
 from kplm.fields import IGNORE
@@ -58,7 +58,7 @@ class Vcr(Source):
     def _asked(self, row: Row) -> Iterator[tuple[str, Words]]:
         """The groups of a question, each with the words that its choices follow."""
         words, name = row.get("question", list), question(row)
-        answers = row.get("answer_choices", list)
+        answers = row.entries("answer_choices", "lists of words")
         if self.ask == "answer":
             yield name, words
         elif row.has("answer_label"):
@@ -69,7 +69,7 @@ class Vcr(Source):
     def _choices(self, row: Row, group: str, asked: Words, picture: Picture) -> Iterator[Example]:
         names = [_name(kind, place) for place, kind in enumerate(row.strings("objects"))]
         text, spans = _written(asked, names, row)
-        choices, label = row.get(f"{self.ask}_choices", list), f"{self.ask}_label"
+        choices, label = row.entries(f"{self.ask}_choices", "lists of words"), f"{self.ask}_label"
         gold = self._label(row, label, len(choices)) if row.has(label) else None
         for number, choice in enumerate(choices):
             pair, pair_spans = _written(choice, names, row)
@@ -111,7 +111,8 @@ def conditioned(name: str, answer: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _boxes(path: str) -> tuple[Box, ...]:
-    row = Row(json_file(path), path, 'Metadata files hold {"boxes": [[x1, y1, x2, y2, score], ...]}.')
+    form = 'Metadata files hold {"boxes": [[x1, y1, x2, y2, score], ...]}.'
+    row = Row(as_object(json_file(path), path, form), path, form)
     found = row.entries("boxes", "[x1, y1, x2, y2, score]", *(4 * (NUMBER,)))
     return tuple((float(one[0]), float(one[1]), float(one[2]), float(one[3])) for one in found)
 

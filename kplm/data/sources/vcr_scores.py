@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kg.places import whole_file
-from kplm.data.sources.base import json_lines
-from kplm.data.sources.row import Row
+from kplm.data.sources.base import DIGITS, json_lines
+from kplm.data.sources.row import NUMBER, Row, is_a
 from kplm.data.sources.vcr import CHOICES, FORM, RIGHT, conditioned, question
 from kplm.errors import DataError
 
@@ -27,10 +27,12 @@ def chances(predictions: str | Path) -> Chances:
     found: Chances = {}
     for where, fields in json_lines(predictions):
         row = Row(fields, where, 'Lines are {"id": "train-0-2", "group": "train-0", "scores": {"right": 0.9, ...}}.')
-        number = row.name("id").rpartition("-")[2]
-        if not number.isdecimal():
+        number, chance = row.name("id").rpartition("-")[2], row.get("scores", dict).get(RIGHT, 0.0)
+        if not number.isdecimal() or len(number) > DIGITS:
             raise row.wrong("id", "the group and the number of the choice", row.name("id"))
-        found.setdefault(row.name("group"), {})[int(number)] = float(row.get("scores", dict).get(RIGHT, 0.0))
+        if not is_a(chance, NUMBER):
+            raise row.wrong("scores", f"how likely '{RIGHT}' is", chance)
+        found.setdefault(row.name("group"), {})[int(number)] = float(chance)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from kg.places import whole_file
 from kplm.data.example import Example, Picture
-from kplm.data.sources.base import Source, json_file, json_lines
+from kplm.data.sources.base import DIGITS, Source, as_object, json_file, json_lines
 from kplm.data.sources.jsonl import ASKED
 from kplm.data.sources.row import Row
 from kplm.data.sources.vqa_answers import normalised, soft_scores
@@ -35,13 +35,11 @@ class Vqa(Source):
         path = Path(path)
         content = _content(path, "questions")
         gold = self._gold(path)
-        for index, row in enumerate(content["questions"]):
-            where = f"{path.name}:questions[{index}]"
-            question = Row(row, where, _FORM)
+        for question in _rows(content["questions"], f"{path.name}:questions"):
             number = question.name("question_id")
             split = str(content.get("data_subtype", ""))
             name = self.image.format(image_id=question.get("image_id", int), split=split)
-            example = Example(question.get("question", str), ASKED, id=number, where=where)
+            example = Example(question.get("question", str), ASKED, id=number, where=question.where)
             yield _answered(example, Picture(name, folder=str(path.parent)), gold.get(number))
 
     def _gold(self, path: Path) -> dict[str, Row]:
@@ -49,22 +47,26 @@ class Vqa(Source):
         place = Path(self.annotations) if self.annotations else path.with_name(name)
         if not self.annotations and (place == path or not place.exists()):
             return {}
-        found = (
-            Row(row, f"{place.name}:annotations[{i}]", _FORM)
-            for i, row in enumerate(_content(place, "annotations")["annotations"])
-        )
-        return {row.name("question_id"): row for row in found}
+        rows = _rows(_content(place, "annotations")["annotations"], f"{place.name}:annotations")
+        return {row.name("question_id"): row for row in rows}
 
 
 def _answered(example: Example, picture: Picture, gold: Row | None) -> Example:
     scores = label = None
     if gold is not None:
-        given = [Row(one, gold.where, _FORM).get("answer", str) for one in gold.get("answers", list)]
+        given = [one.get("answer", str) for one in _rows(gold.get("answers", list), f"{gold.where}, answers")]
         scores = soft_scores(given)
         label = normalised(gold.get("multiple_choice_answer", str))
     return Example(
         example.text, example.pair, label=label, scores=scores, picture=picture, id=example.id, where=example.where
     )
+
+
+def _rows(values: list[Any], place: str) -> Iterator[Row]:
+    """The objects of a list, which know their place in it."""
+    for number, value in enumerate(values):
+        where = f"{place}[{number}]"
+        yield Row(as_object(value, where, _FORM), where, _FORM)
 
 
 def _content(path: Path, name: str) -> dict[str, Any]:
@@ -100,6 +102,6 @@ def leaderboard(predictions: str | Path, target: str | Path) -> int:
 
 def _number(row: Row) -> int:
     name = row.name("id")
-    if not name.isdecimal():
+    if not name.isdecimal() or len(name) > DIGITS:
         raise row.wrong("id", "the number of a question", name)
     return int(name)

@@ -51,7 +51,7 @@ class Wic(Source):
 
 def _example(where: str, line: str, answer: tuple[str, str] | None = None) -> Example:
     columns = line.split("\t")
-    found = re.fullmatch(r"(\d+)-(\d+)", columns[2].strip()) if len(columns) == 5 else None
+    found = re.fullmatch(r"(\d{1,9})-(\d{1,9})", columns[2].strip()) if len(columns) == 5 else None
     if found is None:
         raise DataError(f"{where}: got {line!r}. {_FORM}")
     texts = [column.split() for column in columns[3:]]
