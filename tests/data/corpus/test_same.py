@@ -167,9 +167,9 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes_and_leaves_no_process_b
     assert not list(tmp_path.glob(".out*"))
 
 
-def test_ctrl_c_says_how_to_go_on_and_keeps_finished_blocks(source: Path, tiny_bert: Path, tmp_path: Path) -> None:
+def test_ctrl_c_says_how_to_go_on_and_keeps_finished_blocks(tiny_bert: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = started(source, out, tiny_bert, block_bytes=300, processes=1)
+    process = started(linked_file(tmp_path, 2000), out, tiny_bert, block_bytes=300, processes=1)
     process.send_signal(signal.SIGINT)
     error = process.communicate()[1]
     assert process.returncode in (130, -signal.SIGINT)
