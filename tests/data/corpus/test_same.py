@@ -20,7 +20,9 @@ from kplm.data.corpus.worker import Worker
 from tests.data.corpus.made_up import Corpus, corpus, linked_file, read, split_file
 
 BLOCK = 3000
-CODE = "import sys, json; from kplm.data.corpus.prepare import prepare; prepare(**json.loads(sys.argv[1]))"
+HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+"""A shell starts what it runs in the background deaf to Ctrl-C, and the tests of such a run too."""
+CODE = f"{HEARD}; import sys, json; from kplm.data.corpus.prepare import prepare; prepare(**json.loads(sys.argv[1]))"
 
 
 def bytes_of(out: Path) -> list[bytes]:
@@ -169,7 +171,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes_and_leaves_no_process_b
 
 def test_ctrl_c_says_how_to_go_on_and_keeps_finished_blocks(tiny_bert: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = started(linked_file(tmp_path, 2000), out, tiny_bert, block_bytes=300, processes=1)
+    process = started(linked_file(tmp_path, 200), out, tiny_bert, block_bytes=300, processes=1)
     process.send_signal(signal.SIGINT)
     error = process.communicate()[1]
     assert process.returncode in (130, -signal.SIGINT)
