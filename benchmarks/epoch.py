@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import BertModel
 
-from benchmarks.harness import PRECISIONS, Step, Times, add_options, alternate, costs
+from benchmarks.harness import PRECISIONS, Step, Times, add_options, costs, measured
 from benchmarks.report import Row, parser, tell
 from benchmarks.rows import LONGEST, batches_by_length, collated, fewrel, packed, reviews
 from benchmarks.steps import CLASSES, Pool, moved, ours, theirs, updating
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     batches = {name: setting.batches(name, rows) for name in options.sides}
     rounds = min(options.steps or len(rows), max(map(len, batches.values())))
     recipes = {name: partial(side, name, setting) for name in options.sides}
-    times = alternate({name: recipe() for name, recipe in recipes.items()}, rounds, options.device, options.seconds)
+    times = measured(recipes, options, rounds)
     found = _rates(times, batches, setting)
     found += _padding(rows, batches, options.packing)
     found += costs(recipes, options.device) if options.cost else []

@@ -76,6 +76,18 @@ def alternate(
     return times
 
 
+def measured(recipes: Mapping[str, Recipe], options: argparse.Namespace, rounds: int | None = None) -> dict[str, Times]:
+    """Make every side in this process and let them take turns.
+
+    Args:
+        recipes: name to what makes the step.
+        options: with what :func:`add_options` adds.
+        rounds: how many are counted, if not ``options.steps``.
+    """
+    sides = {name: recipe() for name, recipe in recipes.items()}
+    return alternate(sides, options.steps if rounds is None else rounds, options.device, options.seconds)
+
+
 def compared(times: Mapping[str, Times], targets: Mapping[str, Limits | None], device: str = "cpu") -> list[Row]:
     """Medians of all sides, and the first one's time as a part of the time of others, paired round by round.
 

@@ -26,7 +26,7 @@ import torch
 from torch import Generator, Tensor
 from transformers import BertForPreTraining
 
-from benchmarks.harness import PRECISIONS, Limits, Step, Times, add_options, alternate, compared, costs, synchronise
+from benchmarks.harness import PRECISIONS, Limits, Step, Times, add_options, compared, costs, measured, synchronise
 from benchmarks.report import Row, parser, tell
 from benchmarks.rows import packed
 from benchmarks.steps import inputs, moved, training
@@ -144,9 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options().parse_args(arguments)
     setting = Setting(**{name: getattr(options, name) for name in Setting.__dataclass_fields__})
     recipes = {name: partial(side, name, setting) for name in ("kplm", setting.other)}
-    times = alternate(
-        {name: recipe() for name, recipe in recipes.items()}, options.steps, options.device, options.seconds
-    )
+    times = measured(recipes, options)
     rows = compared(times, {setting.other: Limits(_ratio(setting))}, options.device)
     if options.cost:
         found = costs(recipes, options.device)

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from transformers import BertModel
 
-from benchmarks.harness import PRECISIONS, Limits, Step, add_options, alternate, compared, costs
+from benchmarks.harness import PRECISIONS, Limits, Step, add_options, compared, costs, measured
 from benchmarks.report import parser, tell
 from benchmarks.rows import batches_by_length, collated, fewrel, reviews
 from benchmarks.steps import fine_tuning, ours, theirs
@@ -114,9 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     setting = Setting(**{name: getattr(options, name) for name in Setting.__dataclass_fields__})
     others = [name for name in options.against if setting.system != "bert" or name != "plain"]
     recipes = {name: partial(side, name, setting) for name in ("kplm", *others)}
-    times = alternate(
-        {name: recipe() for name, recipe in recipes.items()}, options.steps, options.device, options.seconds
-    )
+    times = measured(recipes, options)
     run = (setting.system, setting.size, setting.precision)
     rows = compared(times, {name: Limits(TARGETS.get((*run, name))) for name in others}, options.device)
     rows += costs(recipes, options.device) if options.cost else []

@@ -112,6 +112,7 @@ class _Moved(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
+        """``[A, X]`` by ``index [N]`` to ``[N, X]``, 0 where that is negative; ``inverse [A]`` leads back."""
         ctx.save_for_backward(index, inverse)
         return states.index_select(0, index.clamp(min=0)).masked_fill_((index < 0)[:, None], 0)
 
