@@ -25,14 +25,13 @@ import psutil
 
 from benchmarks.own_process import MEBIBYTE as MEGABYTE
 from benchmarks.report import Row, parser, tell
+from kg.blocks.lines import line_blocks
 from kplm.data.corpus.cut import joined
-from kplm.data.corpus.formats import FORMATS
 from kplm.data.corpus.layout import table
 from kplm.data.corpus.pairs import Pairs
 from kplm.data.corpus.plan import Plan
 from kplm.data.corpus.prepare import BLOCK_BYTES
 from kplm.data.corpus.settings import Settings
-from kplm.data.corpus.stream import blocks
 from kplm.data.corpus.worker import Worker
 
 MADE_UP = 2000
@@ -144,14 +143,14 @@ def whole(source: Path, out: Path, tokenizer: str, processes: int) -> dict[str, 
 def steps(source: Path, tokenizer: str) -> dict[str, float]:
     """Rows a CPU second on one core, of whole blocks and of the steps after the text is cut, the best of three."""
     worker = Worker(Settings(tokenizer, "linked", "pairs", 256, None, None, None, 0, "en", 0.1, 0, BLOCK_BYTES))
-    block = next(blocks([source], FORMATS["linked"].closes, BLOCK_BYTES))
-    cut = joined([worker.cutter(batch, Counter()) for batch in worker._batches(block, Counter(), [])])
+    block = next(line_blocks([source], BLOCK_BYTES, len))
+    cut = joined([worker.cutter(batch, Counter()) for batch in worker._batches(block.content, Counter(), [])])
     cls, sep = worker.tokenizer.cls, worker.tokenizer.sep
 
     def rows() -> int:
         return len(table(cut, Plan.of(Pairs(cut, 256, 0.1, Random(0)).rows()), cls, sep))
 
-    whole_block = best(lambda: len(worker(0, block).rows))
+    whole_block = best(lambda: len(worker(block).rows))
     return {"text_to_rows": whole_block, "tokens_to_rows": best(rows)}
 
 

@@ -6,10 +6,11 @@ import gzip
 import io
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, AnyStr
 
 from kg.errors import KgError
 
@@ -53,23 +54,40 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     number = 0
     try:
-        with _open(path) as file:
-            for number, line in enumerate(_bounded(file, path) if path.suffix == ".gz" else file, 1):
+        with _told(path), _open(path) as file:
+            for number, line in enumerate(_bounded(file.readline, path) if path.suffix == ".gz" else file, 1):
                 if text := line.rstrip("\r\n"):
                     yield number, text
     except UnicodeDecodeError as error:
         raise KgError(
             f"{path}:{number + 1} or later: not UTF-8 ({error.reason}). Convert the file to UTF-8."
         ) from error
+
+
+def raw_lines(path: Path) -> Iterator[bytes]:
+    """All lines as they are, with their ends; a file that ends in ``.gz`` is unpacked.
+
+    Raises:
+        KgError: the file cannot be read.
+    """
+    packed = path.suffix == ".gz"
+    with _told(path), gzip.open(path) if packed else path.open("rb") as file:
+        yield from _bounded(file.readline, path) if packed else file
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (EOFError, zlib.error) as error:
         raise KgError(f"{path} cannot be unpacked: {error}. Copy or download it again.") from error
     except OSError as error:
         raise KgError(f"Cannot read {path}: {error}.") from error
 
 
-def _bounded(file: IO[str], path: Path) -> Iterator[str]:
-    while line := file.readline(LONGEST):
-        if len(line) == LONGEST and not line.endswith("\n"):
+def _bounded(readline: Callable[[int], AnyStr], path: Path) -> Iterator[AnyStr]:
+    while line := readline(LONGEST):
+        if len(line) == LONGEST and line[-1:] not in ("\n", b"\n"):
             raise KgError(
                 f"{path} unpacks to a line of {LONGEST:,} characters or more: it is no text. Check its origin."
             )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
 from kg.errors import KgError
 from kg.json_text import from_json
@@ -101,7 +101,7 @@ def _umask() -> int:
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[IO[str]]:
+def whole_file(path: str | Path) -> Iterator[TextIO]:
     """A UTF-8 text file that appears at ``path`` only when all of it is written.
 
     Raises:

@@ -1,13 +1,12 @@
-"""What every reader gives: documents; and lines that know their file, with the bad ones noted."""
+"""What every reader gives: documents."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
-SHOWN = 80
+from kg.blocks.lines import Complain, Line
 
 
 class Mention(NamedTuple):
@@ -27,32 +26,6 @@ class Document:
     """None: not linked yet."""
     source: str
     """Its id, or file and line; for looking at."""
-
-
-class Line(NamedTuple):
-    """One line of a file, without its end."""
-
-    path: Path
-    number: int
-    text: str
-
-    @property
-    def where(self) -> str:
-        """File and line, for looking at."""
-        return f"{self.path.name}:{self.number}"
-
-
-class Complaint(NamedTuple):
-    """What `kg.lines.BadLines.report` is told about a line that cannot be used."""
-
-    path: str
-    number: int
-    got: str
-    expected: str
-
-
-Complain = Callable[[Line, str], None]
-"""Takes a bad line and what was expected in its place."""
 
 
 @dataclass(frozen=True)

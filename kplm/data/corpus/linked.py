@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kplm.data.corpus.document import Complain, Document, Format, Line, Mention
+from kg.blocks.lines import Complain, Line
+from kplm.data.corpus.document import Document, Format, Mention
 from kplm.data.sources.jsonl import example_from_json
 from kplm.errors import DataError
 

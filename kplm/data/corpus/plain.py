@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kplm.data.corpus.document import Complain, Document, Format, Line
+from kg.blocks.lines import Complain, Line
+from kplm.data.corpus.document import Document, Format
 
 
 def read(lines: Iterable[Line], complain: Complain) -> Iterator[Document]:

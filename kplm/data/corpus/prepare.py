@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import Literal
 
+from tqdm import tqdm
+
+from kg.blocks.lines import line_blocks
+from kg.blocks.make import make
+from kg.blocks.part import Part
+from kg.blocks.summary import Found
+from kg.lines import BadLines
 from kg.places import read_meta
-from kplm.data.corpus.build import make, report, write_corpus
+from kplm.data.corpus.build import report, write_corpus
 from kplm.data.corpus.formats import FORMATS, format_name
-from kplm.data.corpus.pool import cores
 from kplm.data.corpus.settings import Settings
 from kplm.data.corpus.store import BlockStore
-from kplm.data.corpus.stream import Block, blocks, source_files
+from kplm.data.corpus.stream import source_files
+from kplm.data.corpus.titles import Titles
+from kplm.data.corpus.worker import Preparing, one_thread
 from kplm.data.stored import KIND
 from kplm.errors import KplmError
 from kplm.locate import locate
@@ -69,13 +76,13 @@ def prepare(
         processes: how many work at a time; 0 for one a core.
         shards: how many files the corpus has. With more shards than rows some are empty.
         block_bytes: text that one process takes at a time, from which documents random next sentences are also drawn.
-        part: K/N makes every Nth block from the Kth on and stops, for many machines on one disk; when all N parts are
-            done, the same command without part puts the corpus together.
+        part: K/N makes every Nth block from the Kth on and stops, for many machines on one disk; join/N then puts the
+            corpus together, and says what is missing if something is. Without part all is made and put together.
         max_bad: so many bad lines are passed over with a warning, one more is an error.
     """
     start = time.monotonic()
     target, files = Path(out).expanduser().absolute(), source_files(source)
-    _refuse(target, Path(source).expanduser(), processes, shards)
+    _refuse(target, Path(source).expanduser(), shards)
     settings = Settings(
         tokenizer=tokenizer,
         format=format_name(format, files),
@@ -90,32 +97,26 @@ def prepare(
         seed=seed,
         block_bytes=block_bytes,
     )
-    cutter = Tokenizer.from_file(locate(tokenizer))
-    store = BlockStore(target, settings.key(cutter, files))
-    planned = dict(enumerate(blocks(files, FORMATS[settings.format].closes, block_bytes)))
-    chosen = planned if part is None else _chosen(part, planned)
-    found = make(settings, store, chosen, processes or cores(), max_bad)
-    if part is None:
-        write_corpus(target, settings, cutter, store, found, len(planned), shards)
+    cutter, share = Tokenizer.from_file(locate(tokenizer)), Part.of(part)
+    store, found = BlockStore(target, settings.key(cutter)), Found(BadLines(max_bad))
+    if titles and share.turn and not store.titles.exists():
+        Titles.build(titles, store.titles, max_bad)
+    cut = line_blocks(files, block_bytes, lambda line: len(line) + 1, FORMATS[settings.format].closes)
+    bar = tqdm(total=sum(file.stat().st_size for file in files), desc="Preparing", unit="B", unit_scale=True)
+    with one_thread():
+        stamps = make(Preparing(settings, store), cut, store, share, processes, found.add, bar)
+    if share.joins:
+        write_corpus(store, stamps, settings, cutter, found, shards)
     else:
-        print(f"Part {part} is finished: {len(chosen):,} of {len(planned):,} blocks. Without part, all are joined.")
+        print(share.told(len(stamps)))
     print(report(out, settings.shape, found, time.monotonic() - start))
 
 
-def _refuse(target: Path, source: Path, processes: int, shards: int) -> None:
+def _refuse(target: Path, source: Path, shards: int) -> None:
     """Raise now what would else be found only after the work."""
     if source.is_dir() and target.resolve().is_relative_to(source.resolve()):
         raise KplmError(f"{target} lies inside of {source}, so that it would be read as text. Give another path.")
     if target.exists() and (not target.is_dir() or any(target.iterdir())) and read_meta(target).get("kind") != KIND:
         raise KplmError(f"{target} is there already and holds no corpus, so it is not replaced. Give another path.")
-    if shards < 1 or processes < 0:
-        raise KplmError(f"Got shards={shards} and processes={processes}; there must be at least 1 shard, 0 processes.")
-
-
-def _chosen(part: str, planned: dict[int, Block]) -> dict[int, Block]:
-    """The blocks of part K/N."""
-    match = re.fullmatch(r"(\d+)/(\d+)", part)
-    first, step = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not 1 <= first <= step:
-        raise KplmError(f"part is '{part}'; it must be K/N with K from 1 to N, such as 1/8.")
-    return {number: block for number, block in planned.items() if number % step == first - 1}
+    if shards < 1:
+        raise KplmError(f"shards is {shards}; it must be 1 or more.")

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
-from kg.places import PACKAGE, locate
+from kg.blocks.stamps import key
 from kplm.errors import KplmError, did_you_mean
 from kplm.text import Tokenizer
 
@@ -54,12 +50,10 @@ class Settings:
         if not 0 <= self.short_seq_prob <= 1:
             raise KplmError(f"short_seq_prob is {self.short_seq_prob}; it must be from 0 to 1.")
 
-    def key(self, tokenizer: Tokenizer, files: Sequence[Path]) -> str:
-        """A digest of the settings and of names, sizes and times of all files that are read."""
-        found = asdict(self) | {"version": VERSION, "tokenizer": digest(tokenizer), "files": _stamps(files)}
-        for name in ("graph", "titles", "table"):
-            found[f"{name} files"] = _files_of(getattr(self, name))
-        return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16]
+    def key(self, tokenizer: Tokenizer) -> str:
+        """A digest of the settings, and of names, sizes and times of the files that are read besides the texts."""
+        about = asdict(self) | {"version": VERSION, "tokenizer": digest(tokenizer)}
+        return key(about, [self.graph, self.titles, self.table])
 
 
 def digest(tokenizer: Tokenizer) -> str:
@@ -70,16 +64,3 @@ def digest(tokenizer: Tokenizer) -> str:
 def _at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise KplmError(f"{name} is {value}; it must be {least} or more.")
-
-
-def _files_of(name: str | None) -> list[list[Any]]:
-    """The stamps of a file or of all files in a folder; none for a graph that is no path."""
-    if name is None or (":" in name and not name.startswith(PACKAGE)):
-        return []
-    path = locate(name)
-    return _stamps(sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path])
-
-
-def _stamps(files: Sequence[Path]) -> list[list[Any]]:
-    found = [(file.resolve(), file.stat()) for file in files]
-    return [[str(path), about.st_size, about.st_mtime_ns] for path, about in found]

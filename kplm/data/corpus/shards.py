@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from itertools import chain, starmap
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +49,20 @@ class Fingerprint:
         return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def write_shards(folder: Path, store: BlockStore, blocks: int, rows: int, shards: int) -> str:
+def write_shards(folder: Path, store: BlockStore, stamps: Sequence[str], rows: int, shards: int) -> str:
     """Write ``data-00000-of-0000N.arrow`` and what ``datasets.load_from_disk`` reads beside them.
 
     Args:
         folder: where to.
         store: holds all blocks.
-        blocks: how many.
+        stamps: of the blocks, in their order.
         rows: how many rows they have together.
         shards: how many files; each gets the same number of rows, give or take one.
 
     Returns: the fingerprint of all rows.
     """
     fingerprint = Fingerprint()
-    batches = (batch for number in range(blocks) for batch in store.batches(number))
+    batches = chain.from_iterable(starmap(store.batches, enumerate(stamps)))
     stream = _Rows(batches, fingerprint)
     names = [f"data-{shard:05}-of-{shards:05}.arrow" for shard in range(shards)]
     bounds = [rows * shard // shards for shard in range(shards + 1)]

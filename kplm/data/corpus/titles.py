@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import marisa_trie
 
+from kg.blocks.folder import writing
 from kg.lines import BadLines, numbered_lines
 from kg.places import locate
-from kplm.data.corpus.store import told
 from kplm.data.corpus.wiki import page_title
 
 UNKNOWN = "#UNK#"
@@ -29,17 +28,11 @@ class Titles:
         """Read lines of ``title TAB id`` and write the trie, whole or not at all; one title with two ids keeps both.
 
         Raises:
-            KgError: the file cannot be read, or more than ``max_bad`` lines are bad.
-            KplmError: the trie cannot be written.
+            KgError: the file cannot be read, more than ``max_bad`` lines are bad, or the trie cannot be written.
         """
         trie = marisa_trie.BytesTrie(_pairs(locate(source), BadLines(max_bad)))
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with told(path):
-                temporary.write_bytes(trie.tobytes())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with writing(path) as file:
+            file.write(trie.tobytes())
 
     def ids(self, titles: Sequence[str]) -> list[str | None]:
         """The id of each title; None where it is unknown. Of several ids the first in the order of bytes counts."""

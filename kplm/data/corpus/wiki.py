@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
-from kplm.data.corpus.document import Complain, Document, Format, Line, Mention
+from kg.blocks.lines import Complain, Line
+from kplm.data.corpus.document import Document, Format, Mention
 from kplm.data.corpus.linked import parsed
 
 OPEN = re.compile(r'<doc\b[^>]*?(?:\btitle="(.*)")?[^">]*>')

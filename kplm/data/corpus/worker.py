@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
@@ -13,23 +15,59 @@ from random import Random
 import pyarrow as pa
 
 from kg import EntityTable, Linker
+from kg.blocks.lines import Complain, Pieces, lines, noting
+from kg.blocks.part import Block
+from kg.blocks.summary import Complaint, Summary
 from kg.link import open_linker
 from kg.sentences import Sentences
 from kplm.data.corpus import packed, pairs
 from kplm.data.corpus.cut import Cut, Cutter, joined
-from kplm.data.corpus.document import SHOWN, Complaint, Document, Line, Mention
+from kplm.data.corpus.document import Document, Mention
 from kplm.data.corpus.formats import FORMATS
 from kplm.data.corpus.layout import entity_counts, table
 from kplm.data.corpus.mentions import usable
 from kplm.data.corpus.plan import RANDOM, Plan
 from kplm.data.corpus.settings import Settings
-from kplm.data.corpus.stream import Block, lines
+from kplm.data.corpus.store import BlockStore
 from kplm.data.corpus.titles import Titles
 from kplm.locate import locate
 from kplm.text import Tokenizer
 
+PARALLEL = "TOKENIZERS_PARALLELISM"
 BATCH_CHARACTERS = 1 << 18
 """Texts cut at a time; sub-words with their strings need much more memory than the arrays that stay."""
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """Opens, once in each process, what makes blocks and puts them into the store."""
+
+    settings: Settings
+    store: BlockStore
+
+    def __call__(self, turn: int) -> Callable[[Block[Pieces]], Summary]:
+        """A function that makes, writes and sums up one block."""
+        os.environ[PARALLEL] = "false"
+        worker = Worker(self.settings, self.store.titles if self.settings.titles else None)
+
+        def make(block: Block[Pieces]) -> Summary:
+            made = worker(block)
+            self.store.write(block, made)
+            return made.summary
+
+        return make
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Leave the environment of this process as it was, whatever `Preparing` has set."""
+    before = os.environ.get(PARALLEL)
+    try:
+        yield
+    finally:
+        os.environ.pop(PARALLEL, None)
+        if before is not None:
+            os.environ[PARALLEL] = before
 
 
 @dataclass(frozen=True)
@@ -37,8 +75,7 @@ class Made:
     """The rows of one block and what there is to tell about them."""
 
     rows: pa.Table
-    counts: Counter[str]
-    complaints: list[Complaint]
+    summary: Summary
 
 
 class Worker:
@@ -58,12 +95,12 @@ class Worker:
         self.titles = titles and Titles(titles)
         self.table = settings.table and EntityTable.open(settings.table)
 
-    def __call__(self, number: int, block: Block) -> Made:
-        """The rows of block ``number``."""
+    def __call__(self, block: Block[Pieces]) -> Made:
+        """The rows of a block."""
         counts: Counter[str] = Counter()
         complaints: list[Complaint] = []
-        cut = joined([self.cutter(batch, counts) for batch in self._batches(block, counts, complaints)])
-        plan = self._plan(cut, number)
+        cut = joined([self.cutter(batch, counts) for batch in self._batches(block.content, counts, complaints)])
+        plan = self._plan(cut, block.number)
         entities = entity_counts(cut, plan)
         enough = entities >= self.settings.min_entities
         counts["rows_dropped"] += int((~enough).sum())
@@ -74,7 +111,7 @@ class Worker:
         counts["texts"] += len(plan.texts)
         counts["entities"] += int(entities[enough].sum())
         counts["random_next"] += int((plan.next_sentence == RANDOM).sum())
-        return Made(rows, counts, complaints)
+        return Made(rows, Summary(counts, complaints))
 
     @cached_property
     def linker(self) -> Linker | None:
@@ -88,11 +125,11 @@ class Worker:
         draw = Random(f"{settings.seed} {number}")
         return Plan.of(pairs.Pairs(cut, settings.max_length, settings.short_seq_prob, draw).rows())
 
-    def _batches(self, block: Block, counts: Counter[str], complaints: list[Complaint]) -> Iterator[list[Document]]:
+    def _batches(self, pieces: Pieces, counts: Counter[str], complaints: list[Complaint]) -> Iterator[list[Document]]:
         """Documents with usable mentions, about ``BATCH_CHARACTERS`` at a time."""
         held: list[Document] = []
         size = 0
-        for document in self._read(block, complaints):
+        for document in self._read(pieces, noting(complaints)):
             counts["documents"] += 1
             held.append(self._linked(document, counts))
             size += len(document.text)
@@ -102,11 +139,8 @@ class Worker:
         if held:
             yield self._known(held, counts)
 
-    def _read(self, block: Block, complaints: list[Complaint]) -> Iterator[Document]:
-        def complain(line: Line, expected: str) -> None:
-            complaints.append(Complaint(str(line.path), line.number, line.text[: SHOWN + 1], expected))
-
-        return chain.from_iterable(self.format.read(lines(span, complain), complain) for span in block)
+    def _read(self, pieces: Pieces, complain: Complain) -> Iterator[Document]:
+        return chain.from_iterable(self.format.read(lines(piece, complain), complain) for piece in pieces)
 
     def _linked(self, document: Document, counts: Counter[str]) -> Document:
         mentions = document.mentions

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from kg import Linker
+from kg import KgError, Linker
 from kg.aliases import Alias
-from kplm.data.corpus.document import Document, Line, Mention
+from kg.blocks.lines import Line, line_blocks, lines
+from kplm.data.corpus.document import Document, Mention
 from kplm.data.corpus.formats import format_name
 from kplm.data.corpus.mentions import usable
-from kplm.data.corpus.stream import blocks, lines, source_files
+from kplm.data.corpus.stream import source_files
 from kplm.data.corpus.titles import Titles
 from kplm.data.corpus.wiki import page_title, read, read_json, without_anchors
 from kplm.errors import DataError, KplmError
@@ -170,14 +171,15 @@ def test_an_unknown_format_is_refused_with_what_there_is(tmp_path: Path, tiny_be
         ({"titles": "t.txt"}, "titles are for wiki pages"),
         ({"max_length": 3}, "max_length is 3; it must be 8 or more"),
         ({"short_seq_prob": 2.0}, "from 0 to 1"),
-        ({"shards": 0}, "at least 1 shard"),
-        ({"part": "3/2"}, "it must be K/N"),
+        ({"shards": 0}, "shards is 0; it must be 1 or more"),
+        ({"processes": -1}, "processes is -1; it must be 1 or more, or 0"),
+        ({"part": "3/2"}, "write K/N with K from 1 to N"),
     ],
 )
 def test_impossible_settings_are_refused(
     tmp_path: Path, tiny_bert: Path, options: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(KplmError, match=message):
+    with pytest.raises((KplmError, KgError), match=message):
         corpus(linked_file(tmp_path, 1), tmp_path / "out", tiny_bert, **options)
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
 
@@ -193,13 +195,13 @@ def test_a_source_is_a_file_a_folder_or_a_glob_in_order(tmp_path: Path) -> None:
 
 def test_blocks_close_at_the_first_end_of_a_document_after_their_size(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("12345\n12345\n\n\n123\n\n12345678901\n\n1")
-    found = list(blocks([tmp_path / "a.txt"], lambda line: not line, 10))
-    assert [[line.text for span in block for line in lines(span, no_complaint)] for block in found] == [
+    found = list(line_blocks([tmp_path / "a.txt"], 10, len, lambda line: not line))
+    assert [[line.text for piece in block.content for line in lines(piece, no_complaint)] for block in found] == [
         ["12345", "12345", ""],
         ["", "123", "", "12345678901", ""],
         ["1"],
     ]
-    assert [block[0].line for block in found] == [1, 4, 9]
+    assert [block.content[0].line for block in found] == [1, 4, 9]
 
 
 def test_of_mentions_that_overlap_the_leftmost_stays_and_of_those_that_begin_together_the_longest() -> None:

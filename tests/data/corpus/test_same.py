@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from kg.errors import KgError
 from kplm.data.corpus.prepare import prepare
-from kplm.data.corpus.store import BlockStore
 from kplm.data.corpus.worker import Worker
 from tests.data.corpus.made_up import Corpus, corpus, linked_file, read, split_file
 
@@ -55,10 +54,10 @@ def test_equal_runs_write_equal_bytes(made: tuple[Path, Corpus], source: Path, t
     assert bytes_of(tmp_path / "out") == bytes_of(made[0])
 
 
-def test_one_and_three_processes_write_equal_bytes(
+def test_one_and_eight_processes_write_equal_bytes(
     made: tuple[Path, Corpus], source: Path, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    corpus(source, tmp_path / "out", tiny_bert, block_bytes=BLOCK, processes=3)
+    corpus(source, tmp_path / "out", tiny_bert, block_bytes=BLOCK, processes=8)
     assert bytes_of(tmp_path / "out") == bytes_of(made[0])
 
 
@@ -92,20 +91,37 @@ def test_another_seed_or_another_block_size_gives_other_rows(
     assert len({made[1].fingerprint, other.fingerprint, larger.fingerprint}) == 3
 
 
-def test_parts_make_their_blocks_and_the_run_without_part_only_joins_them(
-    made: tuple[Path, Corpus], source: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("joining", ["join/3", None])
+def test_parts_make_their_blocks_and_joining_makes_none(
+    made: tuple[Path, Corpus],
+    source: Path,
+    tiny_bert: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    joining: str | None,
 ) -> None:
     out = tmp_path / "out"
     for part in ("2/3", "1/3", "3/3"):
         corpus_part(source, out, tiny_bert, part)
         assert not out.exists()
     monkeypatch.setattr(Worker, "__call__", forbidden)
-    corpus(source, out, tiny_bert, block_bytes=BLOCK)
+    corpus_part(source, out, tiny_bert, joining)
     assert bytes_of(out) == bytes_of(made[0])
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def corpus_part(source: Path, out: Path, tokenizer: Path, part: str, **options: Any) -> None:
+def test_joining_names_the_blocks_that_are_missing_and_who_makes_them(
+    source: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    for part in ("1/3", "3/3"):
+        corpus_part(source, out, tiny_bert, part)
+    with pytest.raises(KgError, match=r"blocks are not finished in .*: 1, 4, 7.* Run --part 2/3 with the same"):
+        corpus_part(source, out, tiny_bert, "join/3")
+    assert not out.exists()
+
+
+def corpus_part(source: Path, out: Path, tokenizer: Path, part: str | None, **options: Any) -> None:
     settings = {"max_length": 48, "block_bytes": BLOCK, "processes": 1, **options}
     prepare(str(source), str(out), tokenizer=str(tokenizer), part=part, **settings)
 
@@ -129,7 +145,7 @@ def started(source: Path, out: Path, tokenizer: Path, **options: Any) -> subproc
 
 
 def blocks(out: Path) -> list[Path]:
-    return sorted(out.parent.glob(f".{out.name}.blocks/*/block-*.arrow"))
+    return sorted(out.parent.glob(f".{out.name}.blocks/*/*.arrow"))
 
 
 def alive(group: int) -> Iterator[int]:
@@ -157,14 +173,13 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes_and_leaves_no_process_b
         time.sleep(0.01)
     finished = blocks(out)
     assert not out.exists()
-    calls: list[int] = []
+    calls: list[str] = []
     make = Worker.__call__
-    monkeypatch.setattr(
-        Worker, "__call__", lambda self, number, block: (calls.append(number), make(self, number, block))[1]
-    )
+    monkeypatch.setattr(Worker, "__call__", lambda self, block: (calls.append(block.stamp), make(self, block))[1])
     corpus(source, out, tiny_bert, block_bytes=BLOCK)
     assert len(finished) >= 3
-    assert not {f"block-{number:06}.arrow" for number in calls} & {path.name for path in finished}
+    assert calls
+    assert not set(calls) & {path.stem[7:] for path in finished}
     assert bytes_of(out) == bytes_of(made[0])
     assert not list(tmp_path.glob(".out*"))
 
@@ -180,18 +195,34 @@ def test_ctrl_c_says_how_to_go_on_and_keeps_finished_blocks(tiny_bert: Path, tmp
     assert not out.exists()
 
 
-@pytest.mark.parametrize("change", ["time of the input", "seed"])
-def test_another_input_or_another_setting_starts_anew(tiny_bert: Path, tmp_path: Path, change: str) -> None:
-    source, out = linked_file(tmp_path, 20), tmp_path / "out"
+def test_another_setting_starts_anew_and_what_it_was_before_is_not_lost(
+    source: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
     corpus_part(source, out, tiny_bert, "1/2")
     before = blocks(out)
-    if change == "seed":
-        corpus_part(source, out, tiny_bert, "1/2", seed=1)
-    else:
-        os.utime(source, (1, 1))
-        corpus_part(source, out, tiny_bert, "1/2")
-    assert len(blocks(out)) == len(before) > 0
-    assert not any(path.exists() for path in before)
+    corpus_part(source, out, tiny_bert, "1/2", seed=1)
+    assert len(blocks(out)) == 2 * len(before) > 0
+    corpus_part(source, out, tiny_bert, "2/2", seed=1)
+    corpus_part(source, out, tiny_bert, "join/2", seed=1)
+    assert read(out) == corpus(source, tmp_path / "other", tiny_bert, block_bytes=BLOCK, seed=1)
+    assert not blocks(out)
+
+
+def test_only_blocks_of_other_text_are_made_again(
+    source: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longer, out = tmp_path / "longer.jsonl", tmp_path / "out"
+    longer.write_bytes(source.read_bytes())
+    corpus_part(longer, out, tiny_bert, "1/1")
+    before = len(blocks(out))
+    with longer.open("ab") as file:
+        file.write(b'{"text": "good river.", "links": []}\n')
+    made: list[int] = []
+    make = Worker.__call__
+    monkeypatch.setattr(Worker, "__call__", lambda self, block: (made.append(block.number), make(self, block))[1])
+    corpus(longer, out, tiny_bert, block_bytes=BLOCK)
+    assert made == [before - 1]
 
 
 def test_a_run_on_top_of_an_older_corpus_replaces_it(source: Path, tiny_bert: Path, tmp_path: Path) -> None:
@@ -205,8 +236,3 @@ def test_more_shards_than_rows_leave_some_empty(tiny_bert: Path, tmp_path: Path)
     made = corpus(linked_file(tmp_path, 2), tmp_path / "out", tiny_bert, shape="packed", shards=50)
     assert len(bytes_of(tmp_path / "out")) == 50
     assert 0 < len(made.rows) < 50
-
-
-def test_blocks_lie_beside_the_corpus(tmp_path: Path) -> None:
-    store = BlockStore(tmp_path / "out", "key")
-    assert store.path(7) == tmp_path / ".out.blocks" / "key" / "block-000007.arrow"
