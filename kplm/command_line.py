@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ NOISE = (
 )
 """Warnings of the libraries below that a user can do nothing about."""
 OUT = "--out"
+HELP = re.compile(r"^-h$|^--([\w.]+\.)?help\b|^--print_config=.*comments")
+"""An option that shows what fields of dataclasses mean; finding that in their sources takes most of a parser's time."""
 
 
 class Parser(LightningArgumentParser):
@@ -48,7 +51,21 @@ class Parser(LightningArgumentParser):
 
 
 class CommandLine(LightningCLI):
-    """Hands the class names from the data to the model, keeps the last checkpoint, and logs to TensorBoard and CSV."""
+    """Hands the class names from the data to the model, keeps the last checkpoint, and logs to TensorBoard and CSV.
+
+    Args:
+        command: the one of Lightning's that is asked for; to collect the options of the others too would take seconds.
+        options: of Lightning's command line.
+        named: the same.
+    """
+
+    def __init__(self, command: str, *options: Any, **named: Any) -> None:
+        self.command = command
+        super().__init__(*options, **named)
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """The one that is asked for, and the arguments of the trainer's method that are no options."""
+        return {self.command: super().subcommands()[self.command]}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Two checkpoints: ``last`` to go on from (``--checkpoint.every_n_train_steps 100`` for long epochs), and the best.
@@ -90,13 +107,14 @@ class CommandLine(LightningCLI):
 
 def lightning(args: Sequence[str], run: bool = True) -> CommandLine:
     """Run ``fit``, ``validate``, ``test`` or ``predict``; our own ``--out FILE`` says where predictions go."""
-    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    set_parsing_settings(docstring_parse_attribute_docstrings=any(HELP.search(word) for word in args))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     for message in NOISE:
         warnings.filterwarnings("ignore", message=message)
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_tips)
     words, out = _without(args, OUT)
     return CommandLine(
+        words[0],
         LightningModule,
         LightningDataModule,
         subclass_mode_model=True,

@@ -123,6 +123,12 @@ def test_every_command_has_help(words: list[str], capsys: pytest.CaptureFixture)
     assert "usage" in capsys.readouterr().out.lower()
 
 
+def test_help_on_a_class_says_what_the_fields_of_its_dataclasses_mean(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        main(["fit", "--model.help", "kplm.training.Finetune"])
+    assert "Peak learning rate of pretrained weights." in capsys.readouterr().out
+
+
 def test_an_unknown_command_is_status_2(capsys: pytest.CaptureFixture) -> None:
     assert main(["fitt"]) == 2
     assert "there is no command 'fitt'" in capsys.readouterr().err
@@ -209,7 +215,9 @@ def test_validate_and_test_score_a_checkpoint_alike(
 
     monkeypatch.chdir(tmp_path)
     options = ["-c", config, "--ckpt_path", checkpoint(trained), "--data.init_args.test", class_files["val"]]
-    val = lightning(["validate", *options]).trainer.callback_metrics
+    run = lightning(["validate", *options])
+    assert set(run._subcommand_parsers) == {"validate"}, "options of commands that nobody asked for cost seconds"
+    val = run.trainer.callback_metrics
     test = lightning(["test", *options]).trainer.callback_metrics
     assert float(val["val/accuracy"]) == float(test["test/accuracy"])
     assert float(val["val/loss"]) == pytest.approx(float(test["test/loss"]))
