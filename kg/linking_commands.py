@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from kg.aliases import Alias, Case, Rules, named_aliases, store_aliases
 from kg.anchors import count_anchors, read_anchors, with_names, write_anchors
+from kg.blocks.folder import TextBlocks
+from kg.blocks.lines import line_blocks
+from kg.blocks.make import bytes_bar, make
+from kg.blocks.part import Part
+from kg.blocks.summary import Found
 from kg.errors import KgError
-from kg.json_text import from_json
-from kg.lines import BadLines, numbered_lines
-from kg.link import Linker, open_linker
+from kg.lines import BadLines
+from kg.link import Linker
+from kg.linking import COUNTED, Linking, Settings
 from kg.names import read_names
-from kg.places import locate, whole_file
+from kg.places import locate
 from kg.store import TripleStore
 
 
@@ -29,12 +30,16 @@ def link(
     case: Case = "smart",
     threshold: float = 0.0,
     relink: bool = False,
+    processes: int = 1,
+    block: int = 2000,
+    part: str | None = None,
     max_bad: int = 10,
 ) -> None:
     """Link the texts of a JSON-lines file to a graph.
 
     Each line's ``text`` gives ``links``, a list of [start, end, id, score] with character offsets, end exclusive; all
-    other keys stay. A line that has ``links`` is kept as it is.
+    other keys stay. A line that has ``links`` is kept as it is. The file is the same for any number of processes and
+    parts, and the same command goes on after a kill.
 
     Args:
         source: JSON lines with ``text``.
@@ -44,23 +49,24 @@ def link(
         case: smart, cased or uncased, see kg.aliases.Rules.
         threshold: links with a smaller score are left out.
         relink: link also the lines that have links.
+        processes: how many work at a time; 0 for one a core. Each opens the graph; a saved linker is shared.
+        block: lines that one process takes at a time; so many are linked again at most after a kill.
+        part: K/N links every Nth block from the Kth on and stops, for many machines on one disk; join/N then joins all,
+            and says what is missing if something is. Without part all is linked and joined.
         max_bad: so many bad lines are passed over with a warning, one more is an error.
     """
-    bad = BadLines(max_bad)
-    counts = {"lines": 0, "linked": 0, "kept": 0, "links": 0}
-    path = locate(source)
-    linker = open_linker(graph, names, max_bad, case=case, threshold=threshold)
-    with whole_file(out) as file:
-        for row in tqdm(_rows(path, bad), desc="Linking", unit=" lines"):
-            fresh = relink or "links" not in row
-            if fresh:
-                links = [link for link in linker.link(row["text"]) if link.score >= threshold]
-                row["links"] = [[link.start, link.end, link.entity, round(link.score, 4)] for link in links]
-            counts["lines"] += 1
-            counts["linked" if fresh else "kept"] += 1
-            counts["links"] += len(row["links"])
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    print(json.dumps({"out": out, **counts, "bad_lines": len(bad.seen)}))
+    if block < 1:
+        raise KgError(f"block is {block}; it must be 1 or more.")
+    path, share = locate(source), Part.of(part)
+    settings = Settings(graph, names, case, threshold, relink)
+    folder, found = TextBlocks.of(out, settings.key), Found(BadLines(max_bad))
+    bar = bytes_bar([path], "Linking")
+    blocks = line_blocks([path], block, lambda line: 1)
+    stamps = make(Linking(settings, folder, max_bad), blocks, folder, share, processes, found.add, bar)
+    if share.joins:
+        folder.join(stamps)
+    counts = {name: found.counts[name] for name in COUNTED}
+    print(json.dumps({"out": out, **share.told(len(stamps)), **counts, "bad_lines": len(found.bad.seen)}))
 
 
 def anchors(source: str, out: str, *, min_count: int = 1, max_bad: int = 10) -> None:
@@ -131,16 +137,3 @@ def _aliases(
     else:
         raise KgError("There is nothing to link to. Give graph, names or anchors.")
     return with_names(read_anchors(locate(anchors), bad, min_count), named) if anchors else named
-
-
-def _rows(path: Path, bad: BadLines) -> Iterator[dict[str, Any]]:
-    """The JSON objects that have a text."""
-    for number, line in numbered_lines(path):
-        try:
-            row = from_json(line)
-        except ValueError:
-            row = None
-        if isinstance(row, dict) and isinstance(row.get("text"), str):
-            yield row
-        else:
-            bad.report(path, number, line, 'a JSON object with "text"')

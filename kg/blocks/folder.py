@@ -9,7 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -64,6 +64,18 @@ class TextBlocks(BlockFolder):
 
     ending = ".jsonl"
 
+    @classmethod
+    def of(cls, out: str | Path, key: str) -> TextBlocks:
+        """Those of a file.
+
+        Raises:
+            KgError: it is a folder.
+        """
+        target = Path(out).expanduser().absolute()
+        if target.is_dir():
+            raise KgError(f"{target} is a folder. Give a file to write.")
+        return cls(target, key)
+
     def write(self, block: Block[Any], text: str, summary: Summary) -> None:
         """Write one block.
 
@@ -75,11 +87,11 @@ class TextBlocks(BlockFolder):
             file.write(text.encode())
 
     def summary(self, block: Block[Any]) -> Summary | None:
-        """What a finished block tells; None if it is not finished."""
+        """What a finished block tells; None if it is not finished, or damaged."""
         try:
             with self.path(block.number, block.stamp).open("rb") as file:
                 counts, complaints = json.loads(file.readline())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         return Summary(Counter(counts), [Complaint(*one) for one in complaints])
 
@@ -120,4 +132,5 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
             f"Cannot write {path}: {error}. {fix}, then give the same command again: finished blocks are kept."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()

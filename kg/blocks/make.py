@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from tqdm import tqdm
 
 from kg.blocks.part import Block, Part
 from kg.blocks.pool import Opening, run
@@ -35,7 +37,7 @@ def make(
     part: Part,
     processes: int,
     report: Callable[[S], None],
-    bar: Any,
+    bar: tqdm,
 ) -> list[str]:
     """Make the blocks of a part that are not finished.
 
@@ -80,6 +82,13 @@ def make(
     if absent:
         raise KgError(_absent(absent, len(stamps), part, keeping.place))
     return stamps
+
+
+def bytes_bar(files: Sequence[Path], name: str) -> tqdm:
+    """A progress bar over the bytes of files; without an end where some of them are packed."""
+    packed = any(file.suffix == ".gz" for file in files)
+    total = None if packed else sum(file.stat().st_size for file in files)
+    return tqdm(total=total, desc=name, unit="B", unit_scale=True)
 
 
 def _absent(numbers: list[int], count: int, part: Part, place: Path) -> str:

@@ -64,7 +64,13 @@ class Part:
         """The share that holds block ``number``, as an option."""
         return f"{number % self.parts + 1}/{self.parts}"
 
-    def told(self, blocks: int) -> str:
-        """What a run says that has made its share of so many blocks."""
+    def told(self, blocks: int) -> dict[str, str]:
+        """What the last line of a run says of its share of so many blocks; nothing where all are joined."""
+        if self.joins:
+            return {}
         own = sum(self.has(number) for number in range(blocks))
-        return f"Part {self.turn}/{self.parts} is finished: {own:,} of {blocks:,} blocks. --part join/{self.parts} joins all."
+        return {
+            "part": f"{self.turn}/{self.parts}",
+            "blocks": f"{own:,} of {blocks:,}",
+            "next": f"--part join/{self.parts}",
+        }

@@ -2,6 +2,9 @@
 
 import inspect
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -64,12 +67,93 @@ def test_bad_lines_are_named_and_nothing_is_written(graph, tmp_path, caplog):
     assert "in.jsonl:2" in caplog.text
     with pytest.raises(KgError, match=r'in\.jsonl:3: got \'not json\', expected a JSON object with "text"'):
         link(str(file), str(tmp_path / "other"), graph=graph, max_bad=1)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["graph", "in.jsonl", "out"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.blocks", "graph", "in.jsonl", "out"]
+    link(str(file), str(tmp_path / "other"), graph=graph)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["graph", "in.jsonl", "other", "out"]
 
 
 def test_what_cannot_be_written_is_named(graph, source):
     with pytest.raises(KgError, match="Cannot write"):
         link(source, source + "/out", graph=graph)
+    with pytest.raises(KgError, match="graph is a folder. Give a file"):
+        link(source, graph, graph=graph)
+
+
+@pytest.fixture
+def many(tmp_path):
+    file = tmp_path / "many.jsonl"
+    file.write_text("".join(json.dumps({"text": f"Paris {n}, Berlin"}) + "\n" for n in range(50)))
+    return str(file)
+
+
+def test_processes_parts_and_sizes_of_blocks_do_not_matter(graph, many, tmp_path, capsys):
+    link(many, str(tmp_path / "one"), graph=graph)
+    link(many, str(tmp_path / "three"), graph=graph, processes=3, block=3)
+    capsys.readouterr()
+    for turn in (8, 1, 2, 5, 3, 4, 7, 6):
+        link(many, str(tmp_path / "parts"), graph=graph, block=5, part=f"{turn}/8")
+    told = json.loads(capsys.readouterr().out.splitlines()[1])
+    assert (told["part"], told["blocks"], told["next"], told["lines"]) == ("1/8", "2 of 10", "--part join/8", 10)
+    link(many, str(tmp_path / "parts"), graph=graph, block=5, part="join/8")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "three").read_bytes() == (tmp_path / "parts").read_bytes()
+    assert len(rows(tmp_path / "one")) == 50
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_joining_links_asks_for_missing_blocks_and_for_the_same_settings(graph, many, tmp_path):
+    link(many, str(tmp_path / "out"), graph=graph, block=7, part="1/2")
+    with pytest.raises(
+        KgError, match=r"4 of 8 blocks are not finished in .*: 1, 3, 5, 7. Run --part 2/2 with the same"
+    ):
+        link(many, str(tmp_path / "out"), graph=graph, block=7, part="join/2")
+    with pytest.raises(KgError, match="8 of 8 blocks are not finished"):
+        link(many, str(tmp_path / "out"), graph=graph, block=7, threshold=0.9, part="join/2")
+    with pytest.raises(KgError, match="block is 0"):
+        link(many, str(tmp_path / "out"), graph=graph, block=0)
+
+
+def test_links_of_another_setting_graph_or_text_are_made_anew(graph, many, tmp_path, monkeypatch):
+    texts = []
+    monkeypatch.setattr(Linker, "link", lambda self, text: texts.append(text) or [])
+    run = lambda **options: link(many, str(tmp_path / "out"), **{"graph": graph, "block": 10, "part": "1/1", **options})  # noqa: E731
+    for options, count in (({}, 50), ({}, 0), ({"threshold": 0.5}, 50), ({}, 0)):
+        texts.clear()
+        run(**options)
+        assert len(texts) == count
+    Path(many).write_text(Path(many).read_text().replace("Paris 49", "Paris 50"))
+    texts.clear()
+    run()
+    assert len(texts) == 10
+    Path(graph, "triples.tsv").write_text(TRIPLES * 2)
+    texts.clear()
+    run()
+    assert len(texts) == 50
+
+
+KILLED = """
+import os, sys
+from kg.blocks.folder import TextBlocks
+from kg.linking_commands import link
+write = TextBlocks.write
+def dies(self, block, *made):
+    write(self, block, *made)
+    if block.number == 2:
+        os.kill(os.getpid(), 9)
+TextBlocks.write = dies
+link(sys.argv[1], sys.argv[2], graph=sys.argv[3], block=7)
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(graph, many, tmp_path, capsys):
+    killed = subprocess.run([sys.executable, "-c", KILLED, many, str(tmp_path / "out"), graph], capture_output=True)
+    assert killed.returncode == -9
+    finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob(".out.blocks/*/*.jsonl")}
+    assert len(finished) == 3
+    link(many, str(tmp_path / "out"), graph=graph, block=7, part="1/1")
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    link(many, str(tmp_path / "out"), graph=graph, block=7)
+    link(many, str(tmp_path / "whole"), graph=graph)
+    assert (tmp_path / "out").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 def test_info_prints_json(graph, capsys):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from kg.blocks.summary import Found
@@ -62,7 +62,7 @@ def _empty(counts: Counter[str], min_entities: int) -> str:
     return f"The corpus would have no row: {dropped}. Lower it, or give texts with more links."
 
 
-def report(out: str, shape: str, found: Found, seconds: float) -> str:
+def report(told: Mapping[str, str], shape: str, found: Found, seconds: float) -> str:
     """A few lines for people, and one in JSON."""
     counts = found.counts
     rows = max(counts["rows"], 1)
@@ -73,7 +73,7 @@ def report(out: str, shape: str, found: Found, seconds: float) -> str:
         _left_out(counts),
         f"{len(found.bad.seen)} bad lines; {seconds:.1f} seconds",
     ]
-    about = {"out": out, **dict(sorted(counts.items())), "bad_lines": len(found.bad.seen), "seconds": round(seconds, 1)}
+    about = {**told, **dict(sorted(counts.items())), "bad_lines": len(found.bad.seen), "seconds": round(seconds, 1)}
     return "\n".join([*lines, json.dumps(about)])
 
 

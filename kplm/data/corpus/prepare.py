@@ -6,10 +6,8 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from tqdm import tqdm
-
 from kg.blocks.lines import line_blocks
-from kg.blocks.make import make
+from kg.blocks.make import bytes_bar, make
 from kg.blocks.part import Part
 from kg.blocks.summary import Found
 from kg.lines import BadLines
@@ -102,14 +100,13 @@ def prepare(
     if titles and share.turn and not store.titles.exists():
         Titles.build(titles, store.titles, max_bad)
     cut = line_blocks(files, block_bytes, lambda line: len(line) + 1, FORMATS[settings.format].closes)
-    bar = tqdm(total=sum(file.stat().st_size for file in files), desc="Preparing", unit="B", unit_scale=True)
+    bar = bytes_bar(files, "Preparing")
     with one_thread():
         stamps = make(Preparing(settings, store), cut, store, share, processes, found.add, bar)
     if share.joins:
         write_corpus(store, stamps, settings, cutter, found, shards)
-    else:
-        print(share.told(len(stamps)))
-    print(report(out, settings.shape, found, time.monotonic() - start))
+    told = {"out": out, **share.told(len(stamps))}
+    print(report(told, settings.shape, found, time.monotonic() - start))
 
 
 def _refuse(target: Path, source: Path, shards: int) -> None:

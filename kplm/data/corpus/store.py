@@ -49,7 +49,7 @@ class BlockStore(BlockFolder):
         try:
             with self.path(block.number, block.stamp).open("rb") as file:
                 counts, complaints = json.loads(pa.ipc.open_stream(file).schema.metadata[META])
-        except (FileNotFoundError, pa.ArrowInvalid):
+        except (FileNotFoundError, NotADirectoryError, pa.ArrowInvalid):
             return None
         return Summary(Counter(counts), [Complaint(*one) for one in complaints])
 
