@@ -39,12 +39,25 @@ def read_config(folder: Path) -> dict[str, Any]:
         known = [system for file, system in AUTHORS.items() if (folder / file).exists()]
         hint = f" It looks like the authors' format: run kplm convert {known[0]}." if known else ""
         raise CheckpointError(f"{folder} has no config.json, so it is no model folder.{hint}")
+    return json_object(path)
+
+
+def json_object(path: Path, fix: str = "Download it again.") -> dict[str, Any]:
+    """The JSON object in a file that lies beside weights.
+
+    Args:
+        path: the file.
+        fix: what to do where it is none, for messages.
+
+    Raises:
+        CheckpointError: it cannot be read, or is no JSON object.
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no valid JSON: {error}.") from error
+        raise CheckpointError(f"{path} is no valid JSON: {error}. {fix}") from error
     if not isinstance(found, dict):
-        raise CheckpointError(f"{path} holds a {type(found).__name__}, it must be a JSON object. Download it again.")
+        raise CheckpointError(f"{path} holds a {type(found).__name__}, it must be a JSON object. {fix}")
     return found
 
 

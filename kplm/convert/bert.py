@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kplm.config import EncoderConfig
 from kplm.convert.keys import KeyTable, State
+from kplm.convert.settings import sizes
 from kplm.errors import CheckpointError, did_you_mean
 from kplm.models import Encoder
 
@@ -94,14 +95,13 @@ def sizes_from(found: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of :class:`EncoderConfig` that a BERT-like config file sets.
 
     Raises:
-        CheckpointError: the activation has no counterpart.
+        CheckpointError: the activation has no counterpart, or a size is no number.
     """
     name = found.get("hidden_act", "gelu")
-    if name not in ACTIVATIONS:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         near = did_you_mean(str(name), ACTIVATIONS)
-        raise CheckpointError(f"hidden_act is '{name}'; possible are {', '.join(ACTIVATIONS)}.{near}")
-    sizes = {ours: found[theirs] for theirs, ours in SIZES.items() if theirs in found}
-    return {**sizes, "activation": ACTIVATIONS[name]}
+        raise CheckpointError(f"hidden_act is '{str(name)[:40]}'; possible are {', '.join(ACTIVATIONS)}.{near}")
+    return {**sizes(found, SIZES), "activation": ACTIVATIONS[name]}
 
 
 def to_sizes(config: EncoderConfig) -> dict[str, Any]:

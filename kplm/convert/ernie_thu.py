@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from torch import Tensor, nn
 from kplm.config import EncoderConfig, ErnieThuConfig
 from kplm.convert.bert import PRETRAINING as BERT_PRETRAINING
 from kplm.convert.bert import sizes_from, to_sizes
-from kplm.convert.keys import KeyTable, State
+from kplm.convert.keys import KeyTable, State, matrix
+from kplm.convert.settings import built_from, read_settings, vocabulary
 from kplm.convert.weights import read_weights
 from kplm.errors import CheckpointError
 from kplm.heads import EntityType, Head, Relation
@@ -91,14 +91,13 @@ def read(folder: str | Path, names: Sequence[str] | None = None) -> Converted:
         CheckpointError: a file is missing or damaged, or keys and config do not fit each other.
     """
     folder = Path(folder)
-    found, state = _read_config(folder / CONFIG), read_weights(folder)
-    config = config_from(found, state)
-    encoder = ErnieThu(config)
+    found, state = _settings(folder), read_weights(folder)
+    encoder = built_from(folder / CONFIG, state, lambda: config_from(found, state), ErnieThu)
+    config = encoder.config
     objective, head = _objective(encoder, state), _head(encoder, state, names)
     model = _joined(encoder, head, objective)
     model.load_state_dict(_table(config, head).to_ours(_untied(state), model.state_dict()))
-    vocab = folder / VOCAB
-    return Converted(config, encoder, head, objective, vocab if vocab.is_file() else None)
+    return Converted(config, encoder, head, objective, vocabulary(folder / VOCAB, config.vocab_size))
 
 
 def to_theirs(model: Converted) -> tuple[dict[str, Any], State]:
@@ -126,8 +125,10 @@ def config_from(found: Mapping[str, Any], state: Mapping[str, Tensor]) -> ErnieT
     Raises:
         CheckpointError: ``layer_types`` contradicts the keys, or a size has no counterpart.
     """
-    given = tuple(found.get("layer_types") or ())
-    layers = max(int(found.get("num_hidden_layers", EncoderConfig.layers)), len(given))
+    given, sizes = tuple(found.get("layer_types") or ()), sizes_from(found)
+    layers = max(sizes.get("layers", EncoderConfig.layers), len(given))
+    if layers > len(state):
+        raise CheckpointError(f"{layers} layers cannot be told by {len(state)} tensors. Use their own config file.")
     seen = tuple(_kind(i, state) for i in range(layers))
     kinds = given + ("sim",) * (layers - len(given)) if given else seen
     if kinds != seen:
@@ -139,7 +140,7 @@ def config_from(found: Mapping[str, Any], state: Mapping[str, Tensor]) -> ErnieT
         )
     widths = [tensor.shape[-1] for key, tensor in state.items() if key.endswith("intermediate.dense_ent.weight")]
     width = widths[0] if widths else ErnieThuConfig.entity_width
-    return ErnieThuConfig(**sizes_from(found) | {"layers": layers, "eps": EPS}, layer_types=kinds, entity_width=width)
+    return ErnieThuConfig(**sizes | {"layers": layers, "eps": EPS}, layer_types=kinds, entity_width=width)
 
 
 def _kind(layer: int, state: Mapping[str, Tensor]) -> str:
@@ -150,19 +151,13 @@ def _kind(layer: int, state: Mapping[str, Tensor]) -> str:
     return "mix" if any(key.startswith("intermediate.dense_ent.") for key in own) else "sim"
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        there = ", ".join(sorted(item.name for item in path.parent.glob("*"))[:10]) or "nothing"
+def _settings(folder: Path) -> dict[str, Any]:
+    if not (folder / CONFIG).is_file():
+        there = ", ".join(sorted(item.name for item in folder.glob("*"))[:10]) or "nothing"
         raise CheckpointError(
-            f"{path.parent} has no {CONFIG}; found {there}. The authors' folders hold {CONFIG}, {WEIGHTS} and {VOCAB}."
-        ) from error
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not JSON: {error}. Download it again.") from error
-    if not isinstance(found, dict):
-        raise CheckpointError(f"{path} holds a {type(found).__name__}, it must be a JSON object of sizes.")
-    return found
+            f"{folder} has no {CONFIG}; found {there}. The authors' folders hold {CONFIG}, {WEIGHTS} and {VOCAB}."
+        )
+    return read_settings(folder / CONFIG)
 
 
 def _objective(encoder: ErnieThu, state: Mapping[str, Tensor]) -> Weighted | None:
@@ -177,7 +172,7 @@ def _head(encoder: ErnieThu, state: Mapping[str, Tensor], names: Sequence[str] |
     kind = next((kind for kind in ("typing", "classifier") if f"{kind}.weight" in state), None)
     if kind is None:
         return None
-    classes = state[f"{kind}.weight"].shape[0]
+    classes = len(matrix(state, f"{kind}.weight"))
     if names is None:
         log.warning(f"the checkpoint does not name its {classes} classes; they are called 0 to {classes - 1}")
     names = [str(i) for i in range(classes)] if names is None else list(names)

@@ -24,7 +24,8 @@ from torch import Tensor
 
 from kplm.config import EncoderConfig
 from kplm.convert import kbert_files as files
-from kplm.convert.keys import KeyTable, State
+from kplm.convert.keys import KeyTable, State, matrix
+from kplm.convert.settings import built_from, number, sizes, vocabulary
 from kplm.errors import CheckpointError
 from kplm.heads import Classify, Head, TagInjected
 from kplm.heads.official_span_f1 import INJECTED, PADDING
@@ -115,17 +116,18 @@ def read(source: str | Path, names: Sequence[str] | None = None, head: str | Pat
     """
     path, state = files.weights(Path(source))
     state = state if head is None else files.joined(state, Path(head))
-    config = config_from(files.config(path.parent, tuple(SIZES)), state)
-    encoder = Encoder(config)
+    source, found = files.config(path.parent, tuple(SIZES))
+    encoder = built_from(source, state, lambda: config_from(found, state), Encoder)
+    config = encoder.config
     on_top = _head(encoder, state, names)
-    found = _folded(_table(config, state).to_ours(_without_padding(state), _expected(encoder, on_top, state)))
-    target = _part(found, "target.")
+    own = _folded(_table(config, state).to_ours(_without_padding(state), _expected(encoder, on_top, state)))
+    target = _part(own, "target.")
     if on_top is None:
-        found |= {f"encoder.{name}": value for name, value in target.items() if name.startswith("pooler.")}
+        own |= {f"encoder.{name}": value for name, value in target.items() if name.startswith("pooler.")}
     else:
-        on_top.load_state_dict(_part(found, "head."))
-    encoder.load_state_dict(_part(found, "encoder."))
-    vocab = files.vocabulary(path.parent, config.vocab_size)
+        on_top.load_state_dict(_part(own, "head."))
+    encoder.load_state_dict(_part(own, "encoder."))
+    vocab = vocabulary(files.vocabulary_file(path.parent), config.vocab_size)
     return Converted(config, encoder, on_top, vocab, *(_beside(encoder, target) if on_top is None else ({}, None)))
 
 
@@ -139,10 +141,10 @@ def config_from(found: Mapping[str, Any], state: Mapping[str, Tensor]) -> Encode
     for field, value in wanted.items():
         if found.get(field, value) != value:
             raise CheckpointError(f"the config sets {field} to {found[field]}; this encoder has {value}.")
-    words, positions, segments = (_tensor(state, f"{row.split()[0]}.weight").shape[0] for row in _tables(state))
-    dropout = found.get("dropout", EncoderConfig.dropout)
+    words, positions, segments = (len(matrix(state, f"{row.split()[0]}.weight")) for row in _tables(state))
+    dropout = number(found.get("dropout", EncoderConfig.dropout), "dropout", float)
     return EncoderConfig(
-        **{ours: found[theirs] for theirs, ours in SIZES.items()},
+        **sizes(found, SIZES),
         vocab_size=words,
         positions=positions,
         segments=segments - 1,
@@ -173,7 +175,7 @@ def _head(encoder: Encoder, state: State, names: Sequence[str] | None) -> Head |
     if not kinds:
         return None
     head, key = HEADS[kinds[0]](), f"{kinds[0]}.weight"
-    head.build(encoder, _names(key, len(state[key]), names, isinstance(head, TagInjected)))
+    head.build(encoder, _names(key, len(matrix(state, key)), names, isinstance(head, TagInjected)))
     return head
 
 
@@ -247,9 +249,3 @@ def _folded(state: State) -> State:
 
 def _part(state: State, prefix: str) -> State:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-
-
-def _tensor(state: Mapping[str, Tensor], key: str) -> Tensor:
-    if key not in state:
-        raise CheckpointError(f"the checkpoint has no {key}, which every checkpoint of this system has.")
-    return state[key]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from kplm.convert.keys import State
+from kplm.convert.settings import read_settings
 from kplm.convert.weights import read_weights
 from kplm.errors import CheckpointError
 
@@ -64,7 +64,7 @@ def joined(state: State, head: Path) -> State:
     return state | more
 
 
-def config(folder: Path, fields: tuple[str, ...]) -> dict[str, Any]:
+def config(folder: Path, fields: tuple[str, ...]) -> tuple[Path, dict[str, Any]]:
     """The config beside the weights: google_config.json, config.json or the only ``*config.json``.
 
     Args:
@@ -75,35 +75,12 @@ def config(folder: Path, fields: tuple[str, ...]) -> dict[str, Any]:
         CheckpointError: it is missing, ambiguous, no JSON object, or another system's.
     """
     path = _config_path(folder)
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not JSON: {error}. Download it again.") from error
-    missing = [name for name in fields if name not in found] if isinstance(found, dict) else list(fields)
-    if missing:
-        raise CheckpointError(
-            f"{path} lacks {', '.join(missing)}; a UER config has {', '.join(fields)}. "
-            f"Put the config these weights were trained with beside them."
-        )
-    return found
+    return path, read_settings(path, fields, "Put the config these weights were trained with beside them.")
 
 
-def vocabulary(folder: Path, rows: int) -> Path | None:
-    """The vocabulary beside the weights, if there is one.
-
-    Raises:
-        CheckpointError: it has more words than the word table has rows.
-    """
-    path = next((folder / name for name in VOCABULARIES if (folder / name).is_file()), None)
-    if path is None:
-        return None
-    with path.open(encoding="utf-8") as lines:
-        words = sum(1 for _ in lines)
-    if words > rows:
-        raise CheckpointError(
-            f"{path} has {words} words, but the word table has {rows} rows. Use the vocabulary of these weights."
-        )
-    return path
+def vocabulary_file(folder: Path) -> Path:
+    """Where the vocabulary is, or would be."""
+    return next((folder / name for name in VOCABULARIES if (folder / name).is_file()), folder / VOCABULARIES[0])
 
 
 def _config_path(folder: Path) -> Path:

@@ -80,6 +80,28 @@ def modern(key: str) -> str:
     return f"{head}.{OLD_NAMES[tail]}" if tail in OLD_NAMES and any(name in head for name in NORMS) else key
 
 
+def matrix(state: Mapping[str, Tensor], key: str, shape: str = "[rows, columns]") -> Tensor:
+    """A tensor of a checkpoint whose sizes tell those of the model.
+
+    Args:
+        state: their tensors.
+        key: their name of it.
+        shape: what it must be, for messages.
+
+    Returns: two dimensions, neither of them empty.
+
+    Raises:
+        CheckpointError: it is not there, or of another shape.
+    """
+    found = state.get(key)
+    if found is None or found.ndim != 2 or not found.numel():
+        got = "no such tensor" if found is None else f"the shape {list(found.shape)}"
+        raise CheckpointError(
+            f"{key} must have the shape {shape}, the checkpoint has {got}. Use an unaltered checkpoint of this system."
+        )
+    return found
+
+
 def _expand(rows: str, layers: Mapping[str, list[int]]) -> Iterator[tuple[str, str]]:
     for line in filter(None, map(str.strip, rows.splitlines())):
         theirs, ours = line.split()

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from kplm.config import SemBertConfig
 from kplm.convert import sembert_files as files
 from kplm.convert.bert import ROWS, sizes_from
-from kplm.convert.keys import KeyTable
+from kplm.convert.keys import KeyTable, matrix
+from kplm.convert.settings import built_from, vocabulary
 from kplm.errors import CheckpointError
 from kplm.heads import Classify, Head, Regress
 from kplm.models import SemBert
@@ -72,13 +73,14 @@ def read(
         CheckpointError: a file is missing, damaged or another system's, or keys and config do not fit.
     """
     path, state = files.weights(Path(source))
-    config = config_from(files.config(path.parent), state, pooling, compat)
-    encoder = SemBert(config)
+    source, found = files.config(path.parent)
+    encoder = built_from(source, state, lambda: config_from(found, state, pooling, compat), SemBert)
+    config = encoder.config
     model = nn.ModuleDict({"encoder": encoder})
     if (head := _head(encoder, state, names)) is not None:
         model["head"] = head
     model.load_state_dict(key_table(config).to_ours(state, model.state_dict()))
-    return Converted(config, encoder, head, files.vocabulary(path.parent, config.vocab_size))
+    return Converted(config, encoder, head, vocabulary(path.parent / files.VOCABULARY, config.vocab_size))
 
 
 def config_from(found: Mapping[str, Any], state: Mapping[str, Tensor], pooling: str, compat: bool) -> SemBertConfig:
@@ -87,7 +89,7 @@ def config_from(found: Mapping[str, Any], state: Mapping[str, Tensor], pooling: 
     Raises:
         CheckpointError: the tags are not the released ones, or a shape makes no sense.
     """
-    (rows, width), (_, joined) = (_matrix(state, key) for key in SHAPES)
+    (rows, width), (_, joined) = (matrix(state, key, shape).shape for key, shape in SHAPES.items())
     if rows != len(RELEASED):
         raise CheckpointError(
             f"{TABLE} has {rows} rows, but the authors' inventory has {len(RELEASED)} tags, {', '.join(RELEASED[:5])}, ... "
@@ -115,19 +117,11 @@ def key_table(config: SemBertConfig) -> KeyTable:
     return KeyTable(f"{bert}\n{OWN}\n{TAG_ENCODERS[config.tag_encoder]}", DROPPED, i=range(config.layers))
 
 
-def _matrix(state: Mapping[str, Tensor], key: str) -> tuple[int, int]:
-    if key not in state or state[key].ndim != 2:
-        got = f"the shape {list(state[key].shape)}" if key in state else "no such tensor"
-        raise CheckpointError(f"{key} must have the shape {SHAPES[key]}, the checkpoint has {got}.")
-    rows, columns = state[key].shape
-    return rows, columns
-
-
 def _head(encoder: SemBert, state: Mapping[str, Tensor], names: Sequence[str] | None) -> Head | None:
     """The classifier; one of a single row is the regression of STS-B."""
     if CLASSIFIER not in state:
         return None
-    rows = len(state[CLASSIFIER])
+    rows = len(matrix(state, CLASSIFIER))
     head: Head = Regress() if rows == 1 else Classify()
     head.build(encoder, _names(0 if rows == 1 else rows, names))
     return head

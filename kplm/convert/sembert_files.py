@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from kplm.convert.keys import State
+from kplm.convert.settings import read_settings
 from kplm.convert.weights import read_weights
 from kplm.errors import CheckpointError
 
@@ -41,8 +41,8 @@ def weights(source: Path) -> tuple[Path, State]:
     return path, state
 
 
-def config(folder: Path) -> dict[str, Any]:
-    """The sizes of BERT beside the weights.
+def config(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The file of BERT's sizes beside the weights, and the sizes.
 
     Raises:
         CheckpointError: the file is missing, or no JSON object with the sizes of a BERT.
@@ -53,35 +53,7 @@ def config(folder: Path) -> dict[str, Any]:
             f"{folder} has no {' or '.join(CONFIGS)}; found {_there(folder)}. Fine-tuning saves the weights alone: "
             f"copy {CONFIGS[0]} and {VOCABULARY} of the BERT it started from there."
         )
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not JSON: {error}. Download it again.") from error
-    missing = [name for name in NEEDED if name not in found] if isinstance(found, dict) else list(NEEDED)
-    if missing:
-        raise CheckpointError(
-            f"{path} lacks {', '.join(missing)}; a BERT config has {', '.join(NEEDED)}. "
-            f"Put the config of the BERT these weights started from there."
-        )
-    return found
-
-
-def vocabulary(folder: Path, rows: int) -> Path | None:
-    """The vocabulary beside the weights, if there is one.
-
-    Raises:
-        CheckpointError: it has more words than the word table has rows.
-    """
-    path = folder / VOCABULARY
-    if not path.is_file():
-        return None
-    with path.open(encoding="utf-8") as lines:
-        words = sum(1 for _ in lines)
-    if words > rows:
-        raise CheckpointError(
-            f"{path} has {words} words, but the word table has {rows} rows. Use the vocabulary of these weights."
-        )
-    return path
+    return path, read_settings(path, NEEDED, "Put the config of the BERT these weights started from there.")
 
 
 def _only(folder: Path) -> Path:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from kplm.config import VlBertConfig
 from kplm.convert import vlbert_files as files
 from kplm.convert.bert import sizes_from
-from kplm.convert.keys import KeyTable, State
+from kplm.convert.keys import KeyTable, State, matrix
+from kplm.convert.settings import built_from, number, vocabulary
 from kplm.errors import CheckpointError
 from kplm.heads import Answer, Choose, GroundedChoice, Head, MultipleChoice
 from kplm.models import VlBert
@@ -88,6 +89,7 @@ OPTIONAL = ("encoder.hidden_region", "encoder.features.hidden", "encoder.no_pict
 """Vectors of pretraining that a checkpoint holds only where it used them."""
 BARE = ("encoder.regions", "encoder.region")
 """What a bare encoder was handed from outside."""
+INIT = "visual_scale_text_init"
 EPS, GEOMETRY, HEAD_WIDTH = 1e-12, 2048, 64
 """Constants of their code; the last is BERT's width of a head, in place of a number of heads that is not known."""
 
@@ -122,8 +124,9 @@ def read(source: str | Path, names: Sequence[str] | None = None) -> Converted:
     path, state = files.weights(Path(source))
     found, backbone = files.config(path.parent), _backbone(state)
     state = _untied({key: tensor for key, tensor in state.items() if not key.startswith(tuple(BACKBONE))})
-    state[POSITIONS] = _tensor(state, POSITIONS)[_skipped(found) :]
-    encoder = VlBert(config := config_from(found, state))
+    state[POSITIONS] = matrix(state, POSITIONS)[_skipped(found) :]
+    encoder = built_from(path.parent / files.CONFIG, state, lambda: config_from(found, state), VlBert)
+    config = encoder.config
     head = _head(encoder, state, names or files.answers(path.parent))
     objective = _objective(encoder, state)
     model, optional = joined(encoder, head, objective), _optional(state)
@@ -132,7 +135,7 @@ def read(source: str | Path, names: Sequence[str] | None = None) -> Converted:
     if "encoder.pooler.dense.weight" not in own:
         encoder.pooler = None
     encoder.fresh = tuple(sorted(name for name in encoder.state_dict() if f"encoder.{name}" not in own))
-    vocab = files.vocabulary(path.parent, config.vocab_size)
+    vocab = vocabulary(path.parent / files.VOCABULARY, config.vocab_size)
     return Converted(config, encoder, head, objective, vocab, backbone)
 
 
@@ -170,13 +173,13 @@ def config_from(found: Mapping[str, Any], state: Mapping[str, Tensor]) -> VlBert
         eps=EPS,
         geometry_width=GEOMETRY,
         visual_scale=scale,
-        visual_init=float(found.get("visual_scale_text_init", VlBertConfig.visual_init)),
+        visual_init=number(found.get(INIT, VlBertConfig.visual_init), INIT, float),
         special_words=0 if special is None else len(special),
     )
 
 
 def _seen_sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
-    words, positions = _tensor(state, WORDS), _tensor(state, POSITIONS)
+    words, positions = matrix(state, WORDS), matrix(state, POSITIONS)
     layers = {int(key.split(".")[3]) for key in state if key.startswith("vlbert.encoder.layer.")}
     wide, projection = state.get("vlbert.visual_1x1_text.weight", words), state.get(PROJECTION)
     classes = state.get(CLASSES)
@@ -184,9 +187,9 @@ def _seen_sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
         "vocab_size": words.shape[0],
         "hidden": words.shape[1],
         "positions": positions.shape[0],
-        "segments": _tensor(state, "vlbert.token_type_embeddings.weight").shape[0],
+        "segments": matrix(state, "vlbert.token_type_embeddings.weight").shape[0],
         "layers": len(layers),
-        "ffn": _tensor(state, "vlbert.encoder.layer.0.intermediate.dense.weight").shape[0],
+        "ffn": matrix(state, "vlbert.encoder.layer.0.intermediate.dense.weight").shape[0],
         "visual_size": wide.shape[1],
         "feature_width": VlBertConfig.feature_width if projection is None else projection.shape[1] - GEOMETRY,
         "region_classes": VlBertConfig.region_classes if classes is None else len(classes),
@@ -202,7 +205,7 @@ def _check_settings(found: Mapping[str, Any]) -> None:
 
 def _skipped(found: Mapping[str, Any]) -> int:
     """RoBERTa's positions begin behind the one of its padding."""
-    return int(found.get("position_padding_idx", -1)) + 1
+    return int(found.get(files.PADDING, -1)) + 1
 
 
 def _objective(encoder: VlBert, state: Mapping[str, Tensor]) -> Weighted | None:
@@ -219,14 +222,14 @@ def _kept(encoder: VlBert, part: Any, *names: Sequence[str]) -> Any:
 
 
 def _head(encoder: VlBert, state: Mapping[str, Tensor], names: Sequence[str] | None) -> Head | None:
-    if len(state.get(CHOICE, ())) == 1:
-        choice = GroundedChoice(len(state[OBJECTS])) if OBJECTS in state else MultipleChoice()
+    if CHOICE in state and len(matrix(state, CHOICE)) == 1:
+        choice = GroundedChoice(len(matrix(state, OBJECTS))) if OBJECTS in state else MultipleChoice()
         return _kept(encoder, choice, RIGHT_WRONG)
     if HEAD not in state:
         return None
     if HEAD_NORM not in state:
         return _kept(encoder, Choose(whole_picture=True), ())
-    answers = len(state[HEAD])
+    answers = len(matrix(state, HEAD))
     if names is None:
         log.warning(f"the checkpoint does not name its {answers} answers; they are called 0 to {answers - 1}")
     names = [str(i) for i in range(answers)] if names is None else list(names)
@@ -262,14 +265,8 @@ def _backbone(state: Mapping[str, Tensor]) -> State:
 def _untied(state: State) -> State:
     """Without the copy of the word table that the word head shares; it must be a copy."""
     tied = state.get(TIED)
-    if tied is not None and not torch.equal(tied, _tensor(state, WORDS)):
+    if tied is not None and not torch.equal(tied, matrix(state, WORDS)):
         raise CheckpointError(
             f"{TIED} differs from {WORDS}, but the two are one tensor in this model. Use an unaltered checkpoint."
         )
     return {key: tensor for key, tensor in state.items() if key != TIED}
-
-
-def _tensor(state: Mapping[str, Tensor], key: str) -> Tensor:
-    if key not in state:
-        raise CheckpointError(f"the checkpoint has no {key}, which every checkpoint of this system has.")
-    return state[key]

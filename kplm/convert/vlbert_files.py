@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kplm.convert.keys import State
+from kplm.convert.settings import lines, number, read_settings
 from kplm.convert.weights import read_weights
 from kplm.errors import CheckpointError
 
 SUFFIXES = (".model", ".bin", ".pth")
+PADDING = "position_padding_idx"
 CONFIG, VOCABULARY, ANSWERS = "config.json", "vocab.txt", "answers_vqa.txt"
 OUTER, BODY = "module.", "vlbert."
 IN_VCR = "vlbert._module."
@@ -55,35 +56,23 @@ def config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     if not path.is_file():
         return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not JSON: {error}. Write the authors' yaml file as JSON.") from error
-    if not isinstance(found, dict):
-        raise CheckpointError(f"{path} holds a {type(found).__name__}, it must be a JSON object of settings.")
-    return found["NETWORK"]["VLBERT"] if "VLBERT" in found.get("NETWORK", {}) else found
-
-
-def vocabulary(folder: Path, rows: int) -> Path | None:
-    """The vocabulary beside the weights, if there is one.
-
-    Raises:
-        CheckpointError: it has more words than the word table has rows.
-    """
-    path = folder / VOCABULARY
-    if not path.is_file():
-        return None
-    if (words := len(path.read_text(encoding="utf-8").splitlines())) > rows:
-        raise CheckpointError(
-            f"{path} has {words} words, but the word table has {rows} rows. Use the vocabulary of these weights."
-        )
-    return path
+    found = read_settings(path, fix="Write the authors' yaml file as JSON.")
+    network = found.get("NETWORK")
+    inner = network.get("VLBERT", found) if isinstance(network, dict) else found
+    if not isinstance(inner, dict):
+        raise CheckpointError(f"{path}: NETWORK.VLBERT is no object of settings. Write the authors' yaml file as JSON.")
+    number(inner.get(PADDING, -1), f"{path}: {PADDING}", least=-1)
+    return inner
 
 
 def answers(folder: Path) -> list[str] | None:
-    """The answers of a VQA checkpoint, if their file is beside the weights."""
+    """The answers of a VQA checkpoint, if their file is beside the weights.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
     path = folder / ANSWERS
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else None
+    return lines(path) if path.is_file() else None
 
 
 def _only(folder: Path) -> Path:

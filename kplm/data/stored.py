@@ -129,13 +129,13 @@ def read_meta(folder: Path) -> dict[str, Any]:
     """
     try:
         found = json.loads((folder / META).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = {}
-    if found.get("kind") != KIND:
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or found.get("kind") != KIND:
         raise DataError(
             f"{folder} holds no prepared corpus. Make one with: kplm prepare TEXTS {folder} --tokenizer NAME."
         )
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _lists(column: pa.ListArray) -> Lists:

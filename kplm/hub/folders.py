@@ -10,13 +10,14 @@ from torch import nn
 
 from kplm.config import EncoderConfig
 from kplm.convert import bert as bert_format
+from kplm.convert.settings import built_from
 from kplm.convert.weights import read_weights
 from kplm.errors import CheckpointError
 from kplm.folder import FORMAT, load_whole, read_checkpoint, read_config, write_folder
 from kplm.heads import Head
 from kplm.locate import locate
 from kplm.models import BaseEncoder, Encoder
-from kplm.spec import UNFIT, build, class_named, from_spec
+from kplm.spec import build, class_named, from_spec
 from kplm.training import Finetune, Training
 
 CHECKPOINT = ".ckpt"
@@ -111,12 +112,9 @@ def load_finetuned(path: str | Path) -> tuple[Finetune, dict[str, Any]]:
 
 
 def _bert(folder: Path, config: dict[str, Any]) -> Encoder:
-    try:
-        encoder = Encoder(sizes := bert_format.config_from(config))
-    except UNFIT as error:
-        raise CheckpointError(f"{folder} has a config.json of which no BERT can be built: {error}.") from error
     weights = read_weights(folder)
-    state, fresh = bert_format.encoder_state(weights, sizes)
+    encoder = built_from(folder / "config.json", weights, lambda: bert_format.config_from(config), Encoder)
+    state, fresh = bert_format.encoder_state(weights, encoder.config)
     encoder.load_state_dict(state, strict=False)
     encoder.fresh, encoder.beside = tuple(sorted(fresh)), bert_format.pretraining_heads(weights)
     return encoder

@@ -150,7 +150,7 @@ def test_shapes_that_do_not_fit(linear: Path, key: str, change: Callable[[Tensor
     [
         (
             {"hidden_size": None},
-            r"bert_config.json lacks hidden_size; a BERT config has hidden_size, num_hidden_layers",
+            r"bert_config.json lacks hidden_size; such a file has hidden_size, num_hidden_layers",
         ),
         ({"num_hidden_layers": 3}, r"16 missing: bert.encoder.layer.2."),
         ({"num_hidden_layers": 1}, r"16 unexpected: bert.encoder.layer.1."),
@@ -190,7 +190,9 @@ class TestFiles:
         ):
             sembert.read(linear)
 
-    @pytest.mark.parametrize(("text", "said"), [("{", "is not JSON"), ("[]", "lacks hidden_size, num_hidden_layers")])
+    @pytest.mark.parametrize(
+        ("text", "said"), [("{", "is no valid JSON"), ("[]", "holds a list, it must be a JSON object")]
+    )
     def test_a_damaged_config(self, linear: Path, text: str, said: str) -> None:
         (linear / "bert_config.json").write_text(text)
         with pytest.raises(CheckpointError, match=said):

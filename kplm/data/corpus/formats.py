@@ -10,7 +10,7 @@ from kplm.data.corpus.document import Format
 from kplm.data.corpus.linked import LINKED
 from kplm.data.corpus.plain import PLAIN
 from kplm.data.corpus.stream import first_line
-from kplm.data.corpus.wiki import OPEN, WIKI, WIKI_JSON
+from kplm.data.corpus.wiki import WIKI, WIKI_JSON, title_of
 from kplm.errors import DataError, did_you_mean
 
 FORMATS: dict[str, Format] = {"linked": LINKED, "plain": PLAIN, "wiki": WIKI, "wiki_json": WIKI_JSON}
@@ -38,12 +38,12 @@ def format_name(asked: str, files: Sequence[Path]) -> str:
 def _looks_like(line: bytes) -> str:
     if line.startswith(b"{"):
         return "wiki_json" if _is_page(line) else "linked"
-    return "wiki" if OPEN.fullmatch(line.decode("utf-8", "replace")) else "plain"
+    return "wiki" if title_of(line.decode("utf-8", "replace").strip()) is not None else "plain"
 
 
 def _is_page(line: bytes) -> bool:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(row, dict) and {"url", "title", "text"} <= row.keys() and "links" not in row

@@ -11,9 +11,10 @@ from kg.blocks.lines import Complain, Line
 from kplm.data.corpus.document import Document, Format, Mention
 from kplm.data.corpus.linked import parsed
 
-OPEN = re.compile(r'<doc\b[^>]*?(?:\btitle="(.*)")?[^">]*>')
-CLOSE = "</doc>"
-TAG = re.compile(r"""<a\s+href=(?:"([^"]*)"|'([^']*)')[^>]*>|</a>""", re.IGNORECASE)
+OPEN, CLOSE = "<doc", "</doc>"
+TITLE = re.compile(r'\btitle="')
+TAG = re.compile(r"""<a\s+href=(?:"([^"]*)"|'([^']*)')[^<>]*>|</a>""", re.IGNORECASE)
+"""No part of it may run past the next ``<``, or a page of tags without an end would take the square of its length."""
 
 
 def read(lines: Iterable[Line], complain: Complain) -> Iterator[Document]:
@@ -22,12 +23,12 @@ def read(lines: Iterable[Line], complain: Complain) -> Iterator[Document]:
     body: list[str] = []
     for line in lines:
         text = line.text.strip()
-        if OPEN.fullmatch(text):
+        if title_of(text) is not None:
             if opened is not None:
                 complain(opened, f"{CLOSE} before the next page begins in line {line.number}")
             opened, body = line, []
         elif text == CLOSE and opened is not None:
-            yield _page(opened, _title(opened.text.strip()), body)
+            yield _page(opened, title_of(opened.text.strip()) or "", body)
             opened = None
         elif opened is not None:
             body.append(text)
@@ -44,9 +45,24 @@ def read_json(lines: Iterable[Line], complain: Complain) -> Iterator[Document]:
         if row is None:
             continue
         if isinstance(row.get("text"), str) and isinstance(row.get("title"), str):
-            yield _page(line, html.unescape(row["title"]), [part.strip() for part in row["text"].split("\n")])
+            yield _page(line, _unescaped(row["title"]), [part.strip() for part in row["text"].split("\n")])
         else:
             complain(line, "a JSON object with title and text, both strings")
+
+
+def title_of(tag: str) -> str | None:
+    """The title of a page in the tag that opens it, empty if it has none; None where it is no such tag.
+
+    >>> title_of('<doc id="1" title="The &quot;Who&quot;">'), title_of("<doc>"), title_of("<dock>")
+    ('The "Who"', '', None)
+    """
+    if not tag.startswith((f"{OPEN} ", f"{OPEN}\t", f"{OPEN}>")) or not tag.endswith(">"):
+        return None
+    inside = tag[len(OPEN) : -1]
+    found = TITLE.search(inside)
+    before, rest = (inside[: found.start()], inside[found.end() :]) if found else (inside, "")
+    title, _, behind = rest.rpartition('"')
+    return None if ">" in before or ">" in behind else _unescaped(title)
 
 
 def page_title(target: str) -> str:
@@ -55,7 +71,7 @@ def page_title(target: str) -> str:
     >>> page_title("new%20York_City#History"), page_title("AT&amp;T")
     ('New York City', 'AT&T')
     """
-    title = html.unescape(unquote(html.unescape(target))).partition("#")[0]
+    title = _unescaped(unquote(_unescaped(target))).partition("#")[0]
     title = " ".join(title.replace("_", " ").split())
     return title[:1].upper() + title[1:]
 
@@ -66,7 +82,7 @@ def without_anchors(text: str) -> tuple[str, list[Mention]]:
     >>> without_anchors('In <a href="rome#Sights">the city</a>.')
     ('In the city.', [Mention(start=3, end=11, entity='Rome')])
     """
-    text, parts, mentions = html.unescape(text), [], []
+    text, parts, mentions = _unescaped(text), [], []
     size = at = 0
     opened: tuple[int, str] | None = None
     for tag in TAG.finditer(text):
@@ -81,14 +97,17 @@ def without_anchors(text: str) -> tuple[str, list[Mention]]:
     return "".join([*parts, text[at:]]), mentions
 
 
-def _title(tag: str) -> str:
-    match = OPEN.fullmatch(tag)
-    return html.unescape(match[1] or "") if match else ""
+def _unescaped(text: str) -> str:
+    """With characters for their names and numbers; as it is where a number has thousands of digits."""
+    try:
+        return html.unescape(text)
+    except ValueError:
+        return text
 
 
 def _page(line: Line, title: str, body: list[str]) -> Document:
     filled = [text for text in body if text]
-    if filled and html.unescape(filled[0]) == title:
+    if filled and _unescaped(filled[0]) == title:
         filled = filled[1:]
     texts, mentions, size = [], [], 0
     for paragraph in filled:

@@ -30,7 +30,7 @@ def unpacked(text: str, size: int) -> tuple[Predicate, ...]:
     """
     try:
         return tuple(_predicate(row, size) for row in json.loads(text))
-    except (TypeError, IndexError) as error:
+    except (TypeError, IndexError, RecursionError) as error:
         raise ValueError(f"no packed predicates: {text[:80]}") from error
 
 

@@ -20,6 +20,7 @@ from kplm.errors import DataError, KplmError
 from kplm.text import Tokenizer
 from tests.conftest import write_rows
 from tests.data.corpus.made_up import corpus, linked_file
+from tests.fuzz.hostile import watched
 
 PAGES = """<doc id="12" url="https://en.wikipedia.org/wiki?curid=12" title="Rome &amp; Paris">
 Rome &amp; Paris
@@ -55,6 +56,24 @@ def test_a_page_keeps_its_paragraphs_apart_drops_its_title_and_finds_its_anchors
         ("paris", "Paris"),
     ]
     assert second == Document("Good river.", [], "River")
+
+
+def read_all(text: str) -> list[Document]:
+    return list(read(read_lines(text), no_complaint))
+
+
+@pytest.mark.parametrize("piece", ['<a href=""', "<a href='", "<a ", "<a\thref=", "</a", "&#x", "&", "%"])
+def test_hostile_markup_is_read_in_time_that_grows_with_its_length_alone(piece: str) -> None:
+    page = piece * 50_000
+    with watched():
+        assert read_all(f'<doc title="{page}">\n{page}\n</doc>')
+        assert read_all(f"<doc {page}>\n{page}\n</doc>")
+
+
+@pytest.mark.parametrize("text", ["&#" + "9" * 5000 + ";", "&#x" + "f" * 5000 + ";", "&#0;&#xd800;"])
+def test_numbers_of_no_character_are_read(text: str) -> None:
+    [page] = read_all(f'<doc title="{text}">\na <a href="{text}">b</a>\n</doc>')
+    assert (page.text, len(page.mentions or ())) == ("a b", 1)
 
 
 def test_pages_as_json_lines_give_the_same() -> None:
@@ -147,6 +166,7 @@ def test_a_line_with_links_keeps_them_and_one_without_is_linked(tmp_path: Path, 
         ('{"text": "a"}', "linked"),
         ('{"id": "1", "url": "u", "title": "t", "text": "a"}', "wiki_json"),
         ('<doc id="1" url="u" title="a > b">', "wiki"),
+        ('{"url": ' + "[" * 100_000, "linked"),
         ("<docs>", "plain"),
         ("a text", "plain"),
         ("", "plain"),
