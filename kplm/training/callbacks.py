@@ -140,6 +140,7 @@ class PredictionFile(BasePredictionWriter):
         trainer.strategy.barrier()
         if trainer.global_rank == 0:
             self._merge(trainer)
+        trainer.strategy.barrier()  # no process goes on before the file is there
 
     def _merge(self, trainer: pl.Trainer) -> None:
         parts = [self._part(rank) for rank in range(trainer.world_size)]

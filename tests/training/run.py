@@ -1,4 +1,4 @@
-"""Runs that tests start as processes of their own: one that is killed, and one that is a rank of several."""
+"""A run that a test starts as a process of its own, which is killed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kplm.heads import Classify
 from kplm.hub import save_pretrained
 from kplm.nn.pooling import Marked
 from kplm.training import Finetune, Optimization
-from kplm.training.callbacks import PredictionFile, RandomState
+from kplm.training.callbacks import RandomState
 from tests.conftest import tiny_ernie
 
 
@@ -87,18 +87,6 @@ def killed(folder: Path, die_after: int, **options: Any) -> None:
     fit(folder, data(**options), die_after)
 
 
-def rank(folder: Path, checkpoint: str, **options: Any) -> None:
-    """One of several processes: trains a little, scores a checkpoint, answers a file."""
-    task, own = data(**options), model()
-    one = trainer(folder, [RandomState()], strategy="ddp", devices=2, max_steps=3, enable_checkpointing=False)
-    one.fit(own, datamodule=task)
-    two = trainer(folder, [PredictionFile(str(folder / "answers.jsonl"))], strategy="ddp", devices=2)
-    two.validate(own, datamodule=task, ckpt_path=checkpoint, weights_only=True, verbose=False)
-    scores = {name: float(value) for name, value in two.callback_metrics.items()}
-    two.predict(own, datamodule=task, return_predictions=False)
-    (folder / f"scores_{two.global_rank}.json").write_text(json.dumps(scores))
-
-
 def main(calls: dict[str, Callable[..., None]]) -> None:
     """Call one by the name on the command line, with the arguments there."""
     torch.set_num_threads(1)
@@ -107,4 +95,4 @@ def main(calls: dict[str, Callable[..., None]]) -> None:
 
 
 if __name__ == "__main__":
-    main({"killed": killed, "rank": rank})
+    main({"killed": killed})

@@ -1,8 +1,7 @@
-"""Pretraining from prepared corpora: it learns, resumes to the bit, scores alike on any number of ranks, and is gone on from."""
+"""Pretraining from prepared corpora: it learns, resumes to the bit, and is gone on from."""
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from kplm.training import Optimization, Pretrain
 from kplm.training.callbacks import RandomState
 from tests.conftest import WIDTH, tiny_encoder, tiny_ernie
 from tests.training import run
-from tests.training.test_ranks import launch
 
 ALL = (MaskedWords, NextSentence, EntityDenoising)
 
@@ -86,29 +84,6 @@ def test_a_resumed_run_goes_on_to_the_bit_masks_included(
     for step in (4, 12):
         rest = fit(model(), data(corpora, tiny_table), tmp_path / "rest", str(tmp_path / f"step={step}.ckpt")).seen
         assert rest == whole[step:]
-
-
-def test_two_ranks_score_like_one(corpora: dict[str, str], tiny_table: Path, tmp_path: Path) -> None:
-    own = model()
-    trainer = run.trainer(tmp_path, [])
-    [want] = trainer.validate(own, datamodule=data(corpora, tiny_table), verbose=False)
-    trainer.save_checkpoint(tmp_path / "model.ckpt")
-    options = {"corpora": corpora, "table": str(tiny_table), "checkpoint": str(tmp_path / "model.ckpt")}
-    printed = launch(json.dumps({**options, "folder": str(tmp_path)}), "tests.training.test_pretrain")
-    for rank in (0, 1):
-        path = tmp_path / f"scores_{rank}.json"
-        assert path.exists(), printed[rank][-3000:]
-        got = json.loads(path.read_text())
-        assert got.keys() == want.keys()
-        assert all(got[name] == pytest.approx(want[name], rel=1e-5) for name in want)
-
-
-def rank(folder: Path, corpora: dict[str, str], table: str, checkpoint: str) -> None:
-    """One of two processes."""
-    trainer = run.trainer(folder, [], strategy="ddp", devices=2)
-    module = data(corpora, Path(table))
-    [scores] = trainer.validate(model(), datamodule=module, ckpt_path=checkpoint, weights_only=True, verbose=False)
-    (folder / f"scores_{trainer.global_rank}.json").write_text(json.dumps(scores))
 
 
 @pytest.mark.parametrize("term", ALL)
@@ -195,7 +170,3 @@ def test_a_plain_encoder_pretrains_without_entities(corpora: dict[str, str], tmp
     assert scores["val/loss"] == pytest.approx(want, rel=1e-5)
     with pytest.raises(KplmError, match="entity denoising needs a model with an entity stream"):
         Pretrain(tiny_encoder(), Weighted([EntityDenoising()]))
-
-
-if __name__ == "__main__":
-    run.main({"rank": rank})

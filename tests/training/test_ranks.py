@@ -1,4 +1,4 @@
-"""Two processes score and answer like one."""
+"""Two processes train, score and answer like one, in every system and every task."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.training import run
+from tests.training.cases import CASES, Places
+from tests.training.rank import RANKS, STEPS, Told, told
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,13 +25,13 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def launch(arguments: str, module: str = "tests.training.run") -> list[str]:
+def launch(arguments: str) -> list[str]:
     """Start both ranks the way torchrun does; returns what each printed."""
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     started = []
     for rank in ("0", "1"):
         own = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test"}
-        command = [sys.executable, "-m", module, "rank", arguments]
+        command = [sys.executable, "-m", "tests.training.rank", arguments]
         environment = {**os.environ, **shared, **own, "PYTHONWARNINGS": "ignore"}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         started.append(subprocess.Popen(command, cwd=ROOT, env=environment, **pipes))
@@ -39,34 +42,32 @@ def launch(arguments: str, module: str = "tests.training.run") -> list[str]:
             process.kill()
 
 
-def test_two_ranks_give_the_scores_and_the_answers_of_one_on_an_odd_number_of_rows(
-    class_files: dict[str, str], tiny_bert: Path, tiny_table: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def both(places: Places, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Told]]:
+    """What each of two ranks finds in all cases."""
+    folder = tmp_path_factory.mktemp("both")
+    printed = launch(json.dumps({"places": asdict(places), "folder": str(folder)}))
+    files = [folder / f"told_{rank}.json" for rank in range(RANKS)]
+    assert all(file.exists() for file in files), "\n".join(text[-3000:] for text in printed)
+    return [json.loads(file.read_text()) for file in files]
+
+
+def words(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was answered, without the numbers."""
+    return [{name: value for name, value in answer.items() if isinstance(value, str)} for answer in answers]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_two_ranks_train_on_the_batches_of_one_and_score_and_answer_like_it(
+    name: str, places: Places, both: list[dict[str, Told]], tmp_path: Path
 ) -> None:
-    files = {**class_files, "predict": class_files["val"]}
-    options = {"files": files, "tokenizer": str(tiny_bert), "table": str(tiny_table)}
-    own, task = run.model(), run.data(**options)
-    alone, both = tmp_path / "alone", tmp_path / "both"
-    alone.mkdir(), both.mkdir()
-    run.trainer(alone, [], max_steps=12, enable_checkpointing=False).fit(own, datamodule=task)
-    answers = run.PredictionFile(str(alone / "answers.jsonl"))
-    one = run.trainer(alone, [answers])
-    one.validate(own, datamodule=task, verbose=False)
-    want = {name: float(value) for name, value in one.callback_metrics.items()}
-    one.predict(own, datamodule=task, return_predictions=False)
-    one.save_checkpoint(alone / "model.ckpt")
-
-    printed = launch(json.dumps({**options, "folder": str(both), "checkpoint": str(alone / "model.ckpt")}))
-    for rank in (0, 1):
-        assert (both / f"scores_{rank}.json").exists(), printed[rank][-3000:]
-        got = json.loads((both / f"scores_{rank}.json").read_text())
-        assert got.keys() == want.keys()
-        assert got["val/accuracy"] == want["val/accuracy"]
-        assert got["val/loss"] == pytest.approx(want["val/loss"], abs=1e-6)
-    assert want.keys() >= {"val/accuracy", "val/loss"}
-
-    mine, theirs = (
-        [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()] for folder in (both, alone)
-    )
-    assert [row["id"] for row in mine] == [f"r{i}" for i in range(37)]
-    assert [(row["text"], row["label"]) for row in mine] == [(row["text"], row["label"]) for row in theirs]
-    assert sorted(path.name for path in both.iterdir()) == ["answers.jsonl", "scores_0.json", "scores_1.json"]
+    """One process makes a step of two batches, as the two do together."""
+    want, ranks = told(name, places, tmp_path, accumulate_grad_batches=RANKS), [found[name] for found in both]
+    batches = [batch for step in zip(*(found["losses"] for found in ranks)) for batch in step]
+    assert [rows for rows, _ in batches] == [rows for rows, _ in want["losses"]]
+    assert [loss for _, loss in batches] == pytest.approx([loss for _, loss in want["losses"]], rel=1e-5)
+    assert len(batches) == RANKS * STEPS
+    for found in ranks:
+        assert found["scores"] == pytest.approx(want["scores"], rel=1e-5)
+        assert words(found["answers"]) == words(want["answers"])
+    assert len({answer["id"] for answer in want["answers"]}) == len(want["answers"])
