@@ -13,6 +13,7 @@ from torchmetrics import MetricCollection
 from kplm.errors import KplmError
 from kplm.fields import Batch
 from kplm.models import BaseEncoder
+from kplm.nn.dropout import Dropout
 from kplm.nn.pooling import First, Pooling
 
 Pieces = Callable[[Sequence[str]], list[list[int]]]
@@ -98,7 +99,7 @@ class PooledHead(Head):
     def __init__(self, pool: Pooling | None = None, dropout: float = 0.1) -> None:
         super().__init__()
         self.pool: Pooling = pool or First()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.init_args = {"pool": pool, "dropout": dropout}
 
     @property

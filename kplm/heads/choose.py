@@ -14,6 +14,7 @@ from kplm.errors import KplmError
 from kplm.fields import IGNORE, Batch
 from kplm.heads.base import Head
 from kplm.models import BaseEncoder, VlBert
+from kplm.nn.dropout import Dropout
 from kplm.nn.transform import Activated
 
 START = "terms.masked_regions.transform."
@@ -34,7 +35,7 @@ class Choose(Head):
 
     def __init__(self, whole_picture: bool = False, dropout: float = 0.1) -> None:
         super().__init__()
-        self.first, self.dropout = 0 if whole_picture else 1, nn.Dropout(dropout)
+        self.first, self.dropout = 0 if whole_picture else 1, Dropout(dropout)
         self.init_args = {"whole_picture": whole_picture, "dropout": dropout}
 
     def build(self, encoder: BaseEncoder, names: Sequence[str] = ()) -> None:

@@ -18,6 +18,7 @@ from kplm.heads.answer_f1 import AnswerF1
 from kplm.heads.base import Head, unrounded
 from kplm.heads.whole_words import word_edges
 from kplm.models import BaseEncoder
+from kplm.nn.dropout import Dropout
 
 BEST = 5
 """Answers that are told of a question."""
@@ -48,7 +49,7 @@ class Extract(Head):
         if longest < 1:
             raise KplmError(f"longest={longest}, but an answer has a token at least.")
         self.no_answer, self.threshold, self.longest = no_answer, threshold, longest
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.init_args = {"no_answer": no_answer, "threshold": threshold, "longest": longest, "dropout": dropout}
 
     def build(self, encoder: BaseEncoder, names: Sequence[str] = ()) -> None:

@@ -14,6 +14,7 @@ from kplm.fields import IGNORE, Batch
 from kplm.heads.base import Head
 from kplm.heads.metrics import SpanF1
 from kplm.models import BaseEncoder
+from kplm.nn.dropout import Dropout
 
 OUTSIDE = "O"
 
@@ -30,7 +31,7 @@ class Tag(Head):
 
     def __init__(self, dropout: float = 0.1) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.init_args = {"dropout": dropout}
 
     def build(self, encoder: BaseEncoder, names: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from kplm.config import EncoderConfig
 from kplm.errors import MissingFieldError
 from kplm.fields import Batch
+from kplm.nn.dropout import Dropout
 
 
 class Embeddings(nn.Module):
@@ -18,7 +19,7 @@ class Embeddings(nn.Module):
         super().__init__()
         self.terms = nn.ModuleDict(terms)
         self.norm = nn.LayerNorm(config.hidden, eps=config.eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, batch: Batch) -> Tensor:
         """Read one ``[B, L]`` field a term and return ``[B, L, D]`` float.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from kplm.config import EncoderConfig
 from kplm.nn.activation import activation
 from kplm.nn.attention import Attention
+from kplm.nn.dropout import Dropout
 from kplm.nn.relations import Relations
 
 
@@ -19,7 +20,7 @@ class AttentionBlock(nn.Module):
         super().__init__()
         self.attention = Attention(config, attend)
         self.norm = nn.LayerNorm(config.hidden, eps=config.eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, hidden: Tensor, relations: Relations, memory: Tensor | None = None) -> Tensor:
         """Read from ``memory`` ``[B, K, D]`` (itself by default) into ``hidden`` ``[B, Q, D]``; returns ``[B, Q, D]``."""
@@ -35,7 +36,7 @@ class FeedForward(nn.Module):
         self.up, self.down = nn.Linear(config.hidden, config.ffn), nn.Linear(config.ffn, config.hidden)
         self.activation = activation(config.activation)
         self.norm = nn.LayerNorm(config.hidden, eps=config.eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Transform each position alone: ``[B, L, D]`` in and out."""

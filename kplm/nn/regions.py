@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from kplm.config import VlBertConfig
 from kplm.errors import KplmError, MissingFieldError
 from kplm.fields import Batch
+from kplm.nn.dropout import Dropout
 
 BASE, SCALE = 1000.0, 100.0
 SMALL = 1e-5
@@ -97,7 +98,7 @@ class RegionEmbedding(nn.Module):
     def __init__(self, config: VlBertConfig) -> None:
         super().__init__()
         self.geometry_width = config.geometry_width
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.dense = nn.Linear(config.geometry_width + config.feature_width, config.visual_size)
 
     def forward(self, boxes: Tensor, features: Tensor) -> Tensor:

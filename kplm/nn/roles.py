@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from kplm.config import SemBertConfig
+from kplm.nn.dropout import Dropout
 
 PADDING = 0
 """The tag behind the last word of a row."""
@@ -66,7 +67,7 @@ class Roles(nn.Module):
         super().__init__()
         self.table = nn.Embedding(config.tag_rows, config.tag_width, padding_idx=PADDING)
         self.norm = nn.LayerNorm(config.tag_width, eps=config.eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.encode = encode
         self.join = nn.Linear(config.aspects * config.tag_width, config.tag_width)
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kplm.config import EncoderConfig
+from kplm.nn.dropout import Dropout
 
 KERNEL = 3
 """Pieces a window holds."""
@@ -28,7 +29,7 @@ class WordStates(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.windows = nn.Conv1d(config.hidden, config.hidden, KERNEL)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, states: Tensor, word_of: Tensor, count: int) -> Tensor:
         """States of tokens to states of words; those behind the last word of a row mean nothing.

@@ -91,7 +91,7 @@ def test_padding_gets_no_state_and_another_example_gets_no_gradient() -> None:
     rows = Rows.of(batch)
     states = rows.unpack(own.encoder.stack(rows.pack(embedded), own.encoder.relations(rows.fields(batch))))
     assert states[batch["document"] == 0].eq(0).all()
-    states[1].sum().backward()
+    states[1, :, 0].sum().backward()  # the sum over all of a LayerNorm would be constant
     assert embedded.grad[[0, 2]].eq(0).all()
     assert embedded.grad[1, 3:].eq(0).all()
     assert embedded.grad[1, :3].ne(0).any()
