@@ -50,6 +50,9 @@ class EncoderConfig:
                 f"hidden={self.hidden} is not a multiple of heads={self.heads}; "
                 f"every head needs the same width. Change one of them."
             )
+        for name in ("dropout", "attention_dropout"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise KplmError(f"{name}={getattr(self, name)}; it is a share of what is dropped, from 0 to 1.")
 
     @property
     def head_dim(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,10 +15,10 @@ from kg.wordnet import SUPERSENSES, Exceptions
 from kplm.config import ErnieThuConfig, SemBertConfig, SenseBertConfig, VlBertConfig
 from kplm.data.supersenses import allowed_of
 from kplm.errors import CheckpointError
-from kplm.hub.folders import from_pretrained
+from kplm.hub.begin import Kernel, begin, is_plain, of_kind
 from kplm.locate import locate
 from kplm.masking.select.base import continuations
-from kplm.models import BaseEncoder, Encoder, ErnieThu, SemBert, SenseBert, VlBert
+from kplm.models import Encoder, ErnieThu, SemBert, SenseBert, VlBert
 from kplm.nn.entities import Learned
 from kplm.role_tags import Inventory, tags_of
 from kplm.text import Tokenizer
@@ -26,18 +26,25 @@ from kplm.text.beside import tokenizer_beside
 
 
 def bert(
-    pretrained: str, revision: str | None = None, local_files_only: bool = False, dropout: float | None = None
+    pretrained: str,
+    attention: Kernel | None = None,
+    dropout: float | None = None,
+    attention_dropout: float | None = None,
+    revision: str | None = None,
+    local_files_only: bool = False,
 ) -> Encoder:
     """The shared encoder, from a checkpoint; this is what configs name.
 
     Args:
         pretrained: folder, ``package:NAME/folder`` or hub repository.
+        attention: kernel of attention, 'auto', 'sdpa' or 'flex', in place of the checkpoint's.
+        dropout: replaces the checkpoint's dropout, for states and attention alike.
+        attention_dropout: replaces the dropout of attention alone.
         revision: branch, tag or commit of a hub repository.
         local_files_only: never download.
-        dropout: replaces the checkpoint's dropout, for states and attention alike.
     """
-    found = _with_dropout(from_pretrained(pretrained, revision, local_files_only), dropout)
-    if not _is_plain(found):
+    found = begin(pretrained, attention, dropout, attention_dropout, revision, local_files_only)
+    if not is_plain(found):
         raise CheckpointError(f"{pretrained} holds a {type(found).__name__}, not a plain BERT encoder.")
     return found
 
@@ -47,10 +54,13 @@ def ernie_thu(
     layer_types: Sequence[str] | None = None,
     entity_width: int = 100,
     entity_heads: int = 4,
-    revision: str | None = None,
-    local_files_only: bool = False,
     entity_init_std: float = 0.02,
     table: str | None = None,
+    attention: Kernel | None = None,
+    dropout: float | None = None,
+    attention_dropout: float | None = None,
+    revision: str | None = None,
+    local_files_only: bool = False,
 ) -> ErnieThu:
     """ERNIE-THU, from its own checkpoint or started from a BERT checkpoint with fresh entity layers.
 
@@ -60,21 +70,21 @@ def ernie_thu(
             'mix', then 'norm', as published.
         entity_width: width of the entity table of a BERT start.
         entity_heads: heads of the entity stream of a BERT start.
-        revision: branch, tag or commit of a hub repository.
-        local_files_only: never download.
         entity_init_std: spread of the fresh entity weights of a BERT start.
         table: entity table to put inside the model, where it is trained along; for small graphs and one machine. By default
             vectors are frozen and come with the data.
+        attention: kernel of attention, 'auto', 'sdpa' or 'flex', in place of the checkpoint's.
+        dropout: replaces the checkpoint's dropout, for states and attention alike.
+        attention_dropout: replaces the dropout of attention alone.
+        revision: branch, tag or commit of a hub repository.
+        local_files_only: never download.
     """
-    found = from_pretrained(pretrained, revision, local_files_only)
-    if _is_plain(found):
+    found = begin(pretrained, attention, dropout, attention_dropout, revision, local_files_only)
+    if is_plain(found):
         kinds = tuple(layer_types or published_layers(found.config.layers))
         found = _grow(found, kinds, entity_width, entity_heads, entity_init_std)
-    if not isinstance(found, ErnieThu):
-        raise CheckpointError(
-            f"{pretrained} holds a {type(found).__name__}; ERNIE-THU starts from BERT or from itself."
-        )
-    return found if table is None else _with_table(found, EntityTable.open(table))
+    model = of_kind(found, ErnieThu, pretrained, "ERNIE-THU")
+    return model if table is None else _with_table(model, EntityTable.open(table))
 
 
 def vlbert(
@@ -85,7 +95,9 @@ def vlbert(
     visual_init: float = 0.0,
     special_words: int = 0,
     geometry_width: int = VlBertConfig.geometry_width,
+    attention: Kernel | None = None,
     dropout: float | None = None,
+    attention_dropout: float | None = None,
     revision: str | None = None,
     local_files_only: bool = False,
 ) -> VlBert:
@@ -99,7 +111,9 @@ def vlbert(
         visual_init: scale of the visual vectors at the start; at 0, as published, a BERT start sees nothing at first.
         special_words: rows of a BERT start's word table that are trained while the rest is frozen; 0: all are trained.
         geometry_width: numbers that tell a BERT start where a region is; few where the features are narrow too.
+        attention: kernel of attention, 'auto', 'sdpa' or 'flex', in place of the checkpoint's.
         dropout: replaces the checkpoint's dropout, for states and attention alike; 0 where the picture network is learnt along.
+        attention_dropout: replaces the dropout of attention alone.
         revision: branch, tag or commit of a hub repository.
         local_files_only: never download.
 
@@ -107,18 +121,17 @@ def vlbert(
         CheckpointError: the checkpoint is of another system.
         KplmError: ``features`` have another width than the checkpoint reads.
     """
-    found = _with_dropout(from_pretrained(pretrained, revision, local_files_only), dropout)
-    if _is_plain(found):
+    found = begin(pretrained, attention, dropout, attention_dropout, revision, local_files_only)
+    if is_plain(found):
         width = int(getattr(features, "width", feature_width))
         choices = {"region_classes": region_classes, "visual_init": visual_init, "special_words": special_words}
         found = _see(found, width, geometry_width=geometry_width, **choices)
-    if not isinstance(found, VlBert):
-        raise CheckpointError(f"{pretrained} holds a {type(found).__name__}; VL-BERT starts from BERT or from itself.")
+    model = of_kind(found, VlBert, pretrained, "VL-BERT")
     if features is not None:
-        found.compute(features)
+        model.compute(features)
     if getattr(features, "random", False):  # a network that is trained from scratch learns at the rate of fresh weights
-        found.fresh = (*found.fresh, *(f"features.module.{name}" for name, _ in features.named_parameters()))  # type: ignore[union-attr]
-    return found
+        model.fresh = (*model.fresh, *(f"features.module.{name}" for name, _ in features.named_parameters()))  # type: ignore[union-attr]
+    return model
 
 
 def sensebert(
@@ -127,7 +140,9 @@ def sensebert(
     sense_init_std: float = 0.02,
     shortest: int = 4,
     stop_words: list[str] | None = None,
+    attention: Kernel | None = None,
     dropout: float | None = None,
+    attention_dropout: float | None = None,
     revision: str | None = None,
     local_files_only: bool = False,
 ) -> SenseBert:
@@ -139,7 +154,9 @@ def sensebert(
         sense_init_std: spread of a BERT start's sense table; at 0 it begins as plain BERT.
         shortest: shorter words of a BERT start's vocabulary have no supersense, in characters.
         stop_words: words that have none; by default English function words.
+        attention: kernel of attention, 'auto', 'sdpa' or 'flex', in place of the checkpoint's.
         dropout: replaces the checkpoint's dropout, for states and attention alike.
+        attention_dropout: replaces the dropout of attention alone.
         revision: branch, tag or commit of a hub repository.
         local_files_only: never download.
 
@@ -147,15 +164,11 @@ def sensebert(
         CheckpointError: the checkpoint is of another system, or a BERT start has no tokenizer, or one that does not fit.
         KgError: WordNet is not found, or of another language than the vocabulary.
     """
-    found = _with_dropout(from_pretrained(pretrained, revision, local_files_only), dropout)
-    if _is_plain(found):
+    found = begin(pretrained, attention, dropout, attention_dropout, revision, local_files_only)
+    if is_plain(found):
         tokenizer = tokenizer_beside(locate(pretrained, revision, local_files_only), found.config.vocab_size)
         found = _sense(found, tokenizer, wordnet, Exceptions(shortest, stop_words), sense_init_std)
-    if not isinstance(found, SenseBert):
-        raise CheckpointError(
-            f"{pretrained} holds a {type(found).__name__}; SenseBERT starts from BERT or from itself."
-        )
-    return found
+    return of_kind(found, SenseBert, pretrained, "SenseBERT")
 
 
 def sembert(
@@ -165,7 +178,9 @@ def sembert(
     aspects: int = SemBertConfig.aspects,
     tag_encoder: Literal["linear", "gru"] = "linear",
     pooling: Literal["max", "first"] = "max",
+    attention: Kernel | None = None,
     dropout: float | None = None,
+    attention_dropout: float | None = None,
     revision: str | None = None,
     local_files_only: bool = False,
 ) -> SemBert:
@@ -178,7 +193,9 @@ def sembert(
         aspects: predicate-argument structures a BERT start reads; as many as the annotator of roles gives.
         tag_encoder: what reads the tags in a BERT start: 'linear', as released, or 'gru', the paper's BiGRU.
         pooling: what stands for a text in a BERT start: 'max' over its words, or the 'first' one, which is [CLS].
+        attention: kernel of attention, 'auto', 'sdpa' or 'flex', in place of the checkpoint's.
         dropout: replaces the checkpoint's dropout, for states and attention alike.
+        attention_dropout: replaces the dropout of attention alone.
         revision: branch, tag or commit of a hub repository.
         local_files_only: never download.
 
@@ -186,14 +203,12 @@ def sembert(
         CheckpointError: the checkpoint is of another system.
         KplmError: there is no such inventory.
     """
-    found = _with_dropout(from_pretrained(pretrained, revision, local_files_only), dropout)
-    if _is_plain(found):
+    found = begin(pretrained, attention, dropout, attention_dropout, revision, local_files_only)
+    if is_plain(found):
         choices: dict[str, Any] = {"tag_encoder": tag_encoder, "pooling": pooling}
         choices |= {"tags": tags_of(tags), "tag_width": tag_width, "aspects": aspects}
         found = _label(found, SemBertConfig(**asdict(found.config), **choices))
-    if not isinstance(found, SemBert):
-        raise CheckpointError(f"{pretrained} holds a {type(found).__name__}; SemBERT starts from BERT or from itself.")
-    return found
+    return of_kind(found, SemBert, pretrained, "SemBERT")
 
 
 def published_layers(layers: int) -> tuple[str, ...]:
@@ -250,20 +265,3 @@ def _with_table(model: ErnieThu, table: EntityTable) -> ErnieThu:
     learned.start_from(torch.from_numpy(table.vectors(np.arange(len(table)))))
     model.entities, model.config = learned, replace(model.config, entity_rows=len(table))
     return model
-
-
-def _with_dropout(encoder: BaseEncoder, dropout: float | None) -> BaseEncoder:
-    if dropout is None:
-        return encoder
-    config = replace(encoder.config, dropout=dropout, attention_dropout=dropout)
-    again = type(encoder)(config, **encoder.parts)
-    if encoder.pooler is None:
-        again.pooler = None
-    again.load_state_dict(encoder.state_dict())
-    again.fresh, again.beside = encoder.fresh, encoder.beside
-    return again
-
-
-def _is_plain(model: BaseEncoder) -> TypeGuard[Encoder]:
-    """Whether it is BERT itself, not one of the systems that grew from it."""
-    return type(model) is Encoder
