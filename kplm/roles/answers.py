@@ -7,28 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from kplm.data.example import Example
-from kplm.data.roles.base import Predicate, RoleSource
+from kplm.data.roles.base import Predicate
 from kplm.roles.stretches import PREDICATE
 
 Cut = Callable[[Sequence[str]], list[list[tuple[int, int]]]]
 """Texts in, the characters of their words out."""
-
-
-class RoleAnswers:
-    """What a source of roles says of examples; see :func:`role_answer`.
-
-    Args:
-        source: who is asked.
-    """
-
-    def __init__(self, source: RoleSource) -> None:
-        self.source = source
-
-    def predict(self, inputs: Sequence[Example]) -> list[dict[str, Any]]:
-        """One object an example; texts without words are cut as the source wants them."""
-        examples = with_words(inputs, self.source.words)
-        found = self.source.ask([words_of(one) for one in examples])
-        return [role_answer(*one) for one in zip(examples, found)]
 
 
 def with_words(examples: Sequence[Example], cut: Cut) -> list[Example]:

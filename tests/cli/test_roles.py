@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kg.errors import KgError
 from kplm.cli import main
 from kplm.data.roles import Files
+from kplm.roles.command import roles
 from tests.conftest import write_rows
 
 TEXTS = ["Dan cooked a  bass on the grill.", "", "A pity!", "She told him that he should go."]
@@ -67,3 +71,69 @@ def test_a_sentence_that_the_file_lacks_leaves_nothing_behind(
     assert main(["roles", str(tmp_path / "in.txt"), str(tmp_path / "out.jsonl"), "--by", str(labelled)]) == 1
     assert "out.jsonl is 'Somebody else .'" in capfd.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Forty sentences, and a file that has their roles."""
+    folder = tmp_path_factory.mktemp("many")
+    words = [[f"He{number}", "sleeps"] for number in range(40)]
+    gold = [{"words": one, "predicates": [{"index": 1, "tags": ["B-ARG0", "B-V"]}]} for one in words]
+    return write_rows(folder / "in.jsonl", [{"tokens": one} for one in words]), write_rows(folder / "gold.jsonl", gold)
+
+
+@pytest.fixture(scope="module")
+def whole(many: tuple[Path, Path]) -> bytes:
+    out = many[0].with_name("whole.jsonl")
+    roles(str(many[0]), str(out), by=str(many[1]))
+    assert [row["verbs"][0]["verb"] for row in rows(out)] == ["sleeps"] * 40
+    return out.read_bytes()
+
+
+def test_three_processes_label_the_same_bytes(many: tuple[Path, Path], whole: bytes, tmp_path: Path) -> None:
+    roles(str(many[0]), str(tmp_path / "out"), by=str(many[1]), processes=3, block=4)
+    assert (tmp_path / "out").read_bytes() == whole
+
+
+def test_eight_parts_label_the_same_bytes_and_joining_asks_for_what_is_missing(
+    many: tuple[Path, Path], whole: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"source": str(many[0]), "target": str(tmp_path / "out"), "by": str(many[1]), "processes": 1, "block": 4}
+    for turn in (8, 1, 5, 3, 2, 6, 7):
+        roles(**settings, part=f"{turn}/8")
+    told = json.loads(capsys.readouterr().out.splitlines()[1])
+    assert (told["part"], told["blocks"], told["texts"], told["predicates"]) == ("1/8", "2 of 10", 8, 8)
+    with pytest.raises(KgError, match="1 of 10 blocks are not finished in .*: 3. Run --part 4/8 with the same"):
+        roles(**settings, part="join/8")
+    roles(**settings, part="4/8")
+    with pytest.raises(KgError, match="10 of 10 blocks are not finished"):
+        roles(**settings, threads=2, part="join/8")
+    roles(**settings, part="join/8")
+    assert (tmp_path / "out").read_bytes() == whole
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+KILLED = """
+import os, sys
+from kg.blocks.folder import TextBlocks
+from kplm.roles.command import roles
+write = TextBlocks.write
+def dies(self, block, *made):
+    write(self, block, *made)
+    if block.number == 2:
+        os.kill(os.getpid(), 9)
+TextBlocks.write = dies
+roles(sys.argv[1], sys.argv[2], by=sys.argv[3], block=4, processes=1)
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(many: tuple[Path, Path], whole: bytes, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(many[0]), str(tmp_path / "out"), str(many[1])]
+    assert subprocess.run(command, capture_output=True).returncode == -9
+    finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob(".out.blocks/*/*.jsonl")}
+    assert len(finished) == 3
+    settings = {"source": str(many[0]), "target": str(tmp_path / "out"), "by": str(many[1]), "processes": 1, "block": 4}
+    roles(**settings, part="1/1")
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    roles(**settings)
+    assert (tmp_path / "out").read_bytes() == whole

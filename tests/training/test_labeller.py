@@ -98,6 +98,15 @@ def test_labels_do_not_depend_on_the_other_sentences_or_on_the_batch(labeller: L
     assert labeller.tagger(sentences, batch_tokens=40) == together
 
 
+def test_a_file_is_labelled_alike_by_one_run_and_by_eight_parts(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    file = write_rows(tmp_path / "in.jsonl", [{"tokens": row["words"]} for row in made_up(30, seed=8)])
+    command = ["roles", str(file), "--by", str(trained[1]), "--processes", "1", "--block", "4"]
+    assert main([*command, str(tmp_path / "whole")]) == 0
+    for part in [*(f"{turn}/8" for turn in range(1, 9)), "join/8"]:
+        assert main([*command, str(tmp_path / "joined"), "--part", part]) == 0
+    assert (tmp_path / "joined").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
 def test_sentences_without_words_or_predicates_have_none_and_sixty_predicates_work(labeller: Labeller) -> None:
     many = ["rome", "was", "in", "the"] * 60
     assert labeller([[], ["of", "good"]]) == [(), ()]

@@ -10,6 +10,7 @@ from kg.blocks.lines import line_blocks
 from kg.blocks.make import bytes_bar, make
 from kg.blocks.part import Part
 from kg.blocks.summary import Found
+from kg.blocks.threads import threads_restored
 from kg.lines import BadLines
 from kg.places import read_meta
 from kplm.data.corpus.build import report, write_corpus
@@ -18,7 +19,7 @@ from kplm.data.corpus.settings import Settings
 from kplm.data.corpus.store import BlockStore
 from kplm.data.corpus.stream import source_files
 from kplm.data.corpus.titles import Titles
-from kplm.data.corpus.worker import Preparing, one_thread
+from kplm.data.corpus.worker import Preparing
 from kplm.data.stored import KIND
 from kplm.errors import KplmError
 from kplm.locate import locate
@@ -101,7 +102,7 @@ def prepare(
         Titles.build(titles, store.titles, max_bad)
     cut = line_blocks(files, block_bytes, lambda line: len(line) + 1, FORMATS[settings.format].closes)
     bar = bytes_bar(files, "Preparing")
-    with one_thread():
+    with threads_restored():
         stamps = make(Preparing(settings, store), cut, store, share, processes, found.add, bar)
     if share.joins:
         write_corpus(store, stamps, settings, cutter, found, shards)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
@@ -18,6 +16,7 @@ from kg import EntityTable, Linker
 from kg.blocks.lines import Complain, Pieces, lines, noting
 from kg.blocks.part import Block
 from kg.blocks.summary import Complaint, Summary
+from kg.blocks.threads import limit_threads
 from kg.link import open_linker
 from kg.sentences import Sentences
 from kplm.data.corpus import packed, pairs
@@ -33,7 +32,6 @@ from kplm.data.corpus.titles import Titles
 from kplm.locate import locate
 from kplm.text import Tokenizer
 
-PARALLEL = "TOKENIZERS_PARALLELISM"
 BATCH_CHARACTERS = 1 << 18
 """Texts cut at a time; sub-words with their strings need much more memory than the arrays that stay."""
 
@@ -47,7 +45,7 @@ class Preparing:
 
     def __call__(self, turn: int) -> Callable[[Block[Pieces]], Summary]:
         """A function that makes, writes and sums up one block."""
-        os.environ[PARALLEL] = "false"
+        limit_threads()
         worker = Worker(self.settings, self.store.titles if self.settings.titles else None)
 
         def make(block: Block[Pieces]) -> Summary:
@@ -56,18 +54,6 @@ class Preparing:
             return made.summary
 
         return make
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Leave the environment of this process as it was, whatever `Preparing` has set."""
-    before = os.environ.get(PARALLEL)
-    try:
-        yield
-    finally:
-        os.environ.pop(PARALLEL, None)
-        if before is not None:
-            os.environ[PARALLEL] = before
 
 
 @dataclass(frozen=True)
