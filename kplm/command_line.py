@@ -54,18 +54,19 @@ class CommandLine(LightningCLI):
     """Hands the class names from the data to the model, keeps the last checkpoint, and logs to TensorBoard and CSV.
 
     Args:
-        command: the one of Lightning's that is asked for; to collect the options of the others too would take seconds.
+        command: the one of Lightning's that is asked for; to collect the options of the others too would take seconds. None: none is run.
         options: of Lightning's command line.
         named: the same.
     """
 
-    def __init__(self, command: str, *options: Any, **named: Any) -> None:
+    def __init__(self, command: str | None, *options: Any, **named: Any) -> None:
         self.command = command
         super().__init__(*options, **named)
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         """The one that is asked for, and the arguments of the trainer's method that are no options."""
-        return {self.command: super().subcommands()[self.command]}
+        every = super().subcommands()
+        return every if self.command is None else {self.command: every[self.command]}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Two checkpoints: ``last`` to go on from (``--checkpoint.every_n_train_steps 100`` for long epochs), and the best.
@@ -114,7 +115,7 @@ def lightning(args: Sequence[str], run: bool = True) -> CommandLine:
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_tips)
     words, out = _without(args, OUT)
     return CommandLine(
-        words[0],
+        words[0] if run else None,
         LightningModule,
         LightningDataModule,
         subclass_mode_model=True,
