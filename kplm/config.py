@@ -42,7 +42,7 @@ class EncoderConfig:
     init_std: float = 0.02
     """Standard deviation of freshly initialised weights."""
     attention: str = "auto"
-    """Kernel of attention: 'sdpa' (fused, with a mask), 'flex' (FlexAttention, which skips hidden blocks), or 'auto'."""
+    """Kernel of attention: 'sdpa' (fused, with a mask), 'flex' (FlexAttention, which skips hidden blocks), or 'auto', what is fastest."""
 
     def __post_init__(self) -> None:
         if self.hidden % self.heads:

@@ -47,9 +47,17 @@ class Attention(nn.Module):
     def _read_self(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The three maps of self-attention as one matrix product, which is faster than three."""
         maps = (self.query, self.key, self.value)
-        weight, bias = torch.cat([one.weight for one in maps]), torch.cat([one.bias for one in maps])
+        weight, bias = _joined([one.weight for one in maps]), _joined([one.bias for one in maps])
         q, k, v = F.linear(states, weight, bias).chunk(3, dim=-1)  # [B, L, D] each
         return self._split(q), self._split(k), self._split(v)
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B, L, D] -> [B, H, L, d]
+
+
+def _joined(weights: list[Tensor]) -> Tensor:
+    """One below the other; under autocast each is cast before, not the whole after, which moves half as much."""
+    device = weights[0].device.type
+    if torch.is_autocast_enabled(device) and weights[0].dtype == torch.float32:
+        weights = [weight.to(torch.get_autocast_dtype(device)) for weight in weights]
+    return torch.cat(weights)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from kplm.nn.visibility import Visibility
@@ -21,7 +22,7 @@ class Relations:
     """
 
     visibility: Visibility
-    built: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    built: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
     """The forms that a layer has asked for."""
 
     @classmethod
@@ -35,6 +36,15 @@ class Relations:
         if "mask" not in self.built:
             self.built["mask"] = self.visibility.mask()
         return self.built["mask"]
+
+    def bias(self, kind: torch.dtype) -> Tensor | None:
+        """The mask as what is added to scores of that type: 0, or the lowest number where nothing is visible; None hides nothing."""
+        if self.mask is None:
+            return None
+        if kind not in self.built:
+            lowest = torch.finfo(kind).min
+            self.built[kind] = torch.zeros_like(self.mask, dtype=kind).masked_fill_(~self.mask, lowest)
+        return self.built[kind]
 
     @property
     def blocks(self) -> BlockMask:

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from kplm.config import EncoderConfig
 from kplm.errors import KplmError
 from kplm.fields import PACKED
-from kplm.nn.attend import Auto, Flex, Scaled, attend_by_name
-from kplm.nn.attend.auto import suits_flex
+from kplm.nn.attend import Auto, Flex, Scaled, Written, attend_by_name
+from kplm.nn.attend.auto import suits_flex, suits_written
 from kplm.nn.attention import Attention
 from kplm.nn.relations import Relations
 from kplm.nn.visibility import Documents, Padding, Tree, Visibility
@@ -49,6 +50,79 @@ def test_flex_attention_gives_what_the_fused_kernel_gives(name: str) -> None:
     flex, scaled = (rule(*given, relations, 0.0) for rule in (Flex(), Scaled()))
     real = relations.visibility.document.ne(0)[:, None, :, None]
     torch.testing.assert_close(flex * real, scaled * real, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("name", rules())
+def test_written_attention_gives_what_the_fused_kernel_gives_with_gradients(name: str) -> None:
+    relations, found = Relations.of(rules()[name]), []
+    real = relations.visibility.document.ne(0)[:, None, :, None]
+    for rule in (Written(), Scaled()):
+        given = drawn(dtype=torch.float64, requires_grad=True)
+        mixed = rule(*given, relations, 0.0) * real
+        mixed.square().sum().backward()
+        found.append([mixed, *(one.grad for one in given)])
+    for written, scaled in zip(*found):
+        torch.testing.assert_close(written, scaled, atol=1e-12, rtol=0)
+
+
+def test_what_nobody_hides_is_read_without_a_mask() -> None:
+    relations = Relations.of(Padding(torch.ones(2, LENGTH, dtype=torch.long)))
+    assert relations.bias(torch.float32) is None
+    torch.testing.assert_close(Written()(*drawn(), relations, 0.0), Scaled()(*drawn(), relations, 0.0))
+
+
+def test_written_attention_drops_probabilities_and_scales_the_others_up() -> None:
+    relations = Relations.of(rules()["documents"])
+    q, k, _ = drawn(dtype=torch.float64)
+    each = torch.eye(LENGTH, dtype=torch.float64).expand(2, 2, -1, -1)
+    shares, dropped = (Written()(q, k, each, relations, share) for share in (0.0, 0.25))
+    kept = dropped != 0
+    torch.testing.assert_close(dropped, shares * kept / 0.75, atol=1e-12, rtol=0)
+    visible = shares != 0
+    assert kept[visible].double().mean().item() == pytest.approx(0.75, abs=0.02)
+    assert not kept[~visible].any()
+
+
+def test_written_attention_is_right_under_autocast() -> None:
+    relations, given = Relations.of(rules()["tree"]), drawn()
+    real = relations.visibility.document.ne(0)[:, None, :, None]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = Written()(*given, relations, 0.0)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float() * real, Scaled()(*given, relations, 0.0) * real, atol=0.05, rtol=0.05)
+
+
+def test_written_attention_is_taken_on_a_cpu_where_it_is_faster() -> None:
+    single, half = drawn()[0], drawn()[0].bfloat16()
+    assert suits_written(single, 0.1)
+    assert suits_written(half.requires_grad_(), 0.0)
+    assert not suits_written(single.requires_grad_(), 0.0)
+    assert not suits_written(half.detach(), 0.0), "scoring"
+    assert not suits_written(
+        SimpleNamespace(device=SimpleNamespace(type="cuda"), dtype=half.dtype, requires_grad=True), 0.1
+    )
+    relations, found = Relations.of(rules()["tree"]), []
+    for rule in (Auto(), Written()):
+        torch.manual_seed(1)
+        found.append(rule(*drawn(), relations, 0.1))
+    assert torch.equal(*found)
+    assert {"mask", torch.float32} == relations.built.keys(), "each form once a batch"
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_one_product_for_queries_keys_and_values_gives_what_three_give(precision: torch.dtype) -> None:
+    torch.manual_seed(0)
+    attention, relations = Attention(EncoderConfig(**WIDE)).eval(), Relations.of(rules()["padding"])
+    states, found = torch.randn(2, LENGTH, WIDE["hidden"]), []
+    for memory in (states, states.clone()):
+        attention.zero_grad()
+        with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+            mixed = attention(states, memory, relations)
+        mixed.float().square().sum().backward()
+        found.append([mixed.detach().float(), *(weight.grad for weight in attention.parameters())])
+        assert {one.dtype for one in found[-1]} == {torch.float32}, "gradients add up in the precision of the weights"
+    for one, three in zip(*found):
+        torch.testing.assert_close(one, three, atol=torch.finfo(precision).eps * three.abs().max().item(), rtol=0)
 
 
 def test_each_form_is_built_once_a_batch_and_only_when_asked_for() -> None:

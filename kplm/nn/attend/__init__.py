@@ -4,5 +4,6 @@ from kplm.nn.attend.auto import Auto
 from kplm.nn.attend.flex import Flex
 from kplm.nn.attend.names import attend_by_name
 from kplm.nn.attend.scaled import Scaled
+from kplm.nn.attend.written import Written
 
-__all__ = ["Auto", "Flex", "Scaled", "attend_by_name"]
+__all__ = ["Auto", "Flex", "Scaled", "Written", "attend_by_name"]
