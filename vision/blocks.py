@@ -74,7 +74,7 @@ def write_block(
     path = block_path(folder, number)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path.with_suffix(".json"), vars(summary))
-    with _whole(path) as temporary:
+    with whole(path) as temporary:
         write_arrays(temporary, arrays)
     return summary
 
@@ -92,7 +92,6 @@ def read_summary(folder: Path, number: int) -> Summary:
 
 def finish(folder: Path, blocks: int, meta: Mapping[str, Any]) -> dict[str, Any]:
     """Write the index and ``meta.json``, which make the store whole; returns the content of the latter.
-
     Raises:
         VisionError: an id occurs twice, or the disk is full.
     """
@@ -109,7 +108,7 @@ def finish(folder: Path, blocks: int, meta: Mapping[str, Any]) -> dict[str, Any]
     }
     with as_vision_error():
         index |= IdIndex.build(row[0] for summary in summaries for row in summary.pictures)
-    with _whole(folder / INDEX) as temporary:
+    with whole(folder / INDEX) as temporary:
         write_arrays(temporary, index)
     numbers = {"pictures": len(index["counts"]), "regions": int(index["counts"].sum()), "blocks": blocks}
     bad = sum(len(summary.bad) for summary in summaries)
@@ -140,12 +139,12 @@ def _widths(folder: Path, blocks: int) -> dict[str, Any]:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """A JSON file that appears only when all of it is written."""
-    with _whole(path) as temporary:
+    with whole(path) as temporary:
         temporary.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
+def whole(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that becomes ``path`` at the end."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)

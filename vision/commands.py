@@ -8,16 +8,18 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from vision.blocks import Summary, finish
-from vision.errors import VisionError
+from kg.blocks.make import make
+from kg.blocks.part import Part
+from kg.blocks.threads import threads_restored
+from vision.blocks import Summary
+from vision.errors import VisionError, as_vision_error
+from vision.extract import Extracting
 from vision.found import Regions
 from vision.listing import listed
-from vision.pool import run
 from vision.sources import RANDOM
 from vision.store import Precision, RegionStore
 from vision.stored import open_stored
@@ -39,13 +41,14 @@ def extract(
     batch_size: int = 8,
     device: str = "auto",
     processes: int = 1,
+    threads: int = 1,
     part: str = "auto",
     max_bad: int = 100,
 ) -> None:
     """Look at pictures once and keep the features of their regions in a store.
 
-    The same command again goes on where an earlier one was stopped. Several machines can share the work: each is given
-    its --part and the same folder; the last one to finish writes the index.
+    The same command again goes on where an earlier one was stopped; blocks of other settings are made again. Several
+    machines can share the work: each is given its --part and the same folder; the last one to finish writes the index.
 
     Args:
         images: a folder or zip archive of PNG and JPEG files, a .jsonl file whose lines name an image each, or one picture.
@@ -60,24 +63,25 @@ def extract(
         batch_size: pictures of the same size that go through the network together.
         device: auto, cpu, cuda, ...; several processes take the devices in turn.
         processes: on this machine.
-        part: K/N for the K-th of N runs, counted from 1; auto is that of torchrun (RANK and WORLD_SIZE), else 1/1.
+        threads: of each process; the last bits of features depend on their number, so it is no matter of the machine.
+        part: K/N for the K-th of N runs, counted from 1; auto is that of torchrun (RANK and WORLD_SIZE), else 1/1; join/N
+            looks at nothing, and writes the index or says which blocks are missing.
         max_bad: so many pictures that cannot be read are passed over, one more is an error.
     """
-    for name, value in (("block", block), ("batch_size", batch_size), ("processes", processes)):
+    for name, value in (("block", block), ("batch_size", batch_size), ("processes", processes), ("threads", threads)):
         if value < 1:
             raise VisionError(f"{name}={value} must be at least 1.")
-    settings = Settings(regions, boxes, weights, box_weights, dtype, block)
-    told = {"source": regions, "boxes_from": boxes, "weights": weights, "box_weights": box_weights}
+    settings = Settings(regions, boxes, weights, box_weights, dtype, block, threads)
     work = Work(Path(out).expanduser(), settings, listed(images))
     if not work.whole:
-        turn, parts = _part(part)
-        mine = [number for number in range(work.blocks) if number % parts == turn]
-        _make(work, mine, processes, _device(device), batch_size, max_bad)
-        if missing := work.missing():
-            own = {"out": out, "part": f"{turn + 1}/{parts}"}
-            print(json.dumps({**own, "blocks_of_other_parts_missing": len(missing)}))
+        opening = Extracting(work.place, settings, _device(device), batch_size)
+        with as_vision_error():
+            share = Part.of(part)
+            stamps = _make(opening, work, share, processes, max_bad)
+        told = {"source": regions, "boxes_from": boxes, "weights": weights, "box_weights": box_weights}
+        if not work.ends(stamps, {**told, "random": RANDOM in (weights, box_weights)}):
+            print(json.dumps({"out": out, **share.told(len(stamps))}))
             return
-        finish(work.folder, work.blocks, {**told, "random": RANDOM in (weights, box_weights)})
     print(json.dumps({"out": out, **RegionStore.open(out).meta}))
 
 
@@ -135,38 +139,21 @@ def info(store: str) -> None:
     print(json.dumps({**content, "first_ids": list(islice(opened.ids(), 3))}, indent=1))
 
 
-def _make(work: Work, mine: list[int], processes: int, device: str, batch_size: int, max_bad: int) -> None:
-    """Make the blocks of this part that are not there yet."""
-    missing = set(work.missing())
+def _make(opening: Extracting, work: Work, part: Part, processes: int, max_bad: int) -> list[str]:
+    """Make the blocks of a part that are not there yet; returns the stamps of all."""
     bad: list[tuple[str, str]] = []
-    with tqdm(total=sum(len(work.block(number)) for number in mine), desc=str(work.folder), unit=" pictures") as bar:
-        for number in mine:
-            if number not in missing:
-                _report(work.summary(number), bad, bar, max_bad)
-        todo = [number for number in mine if number in missing]
-        if todo:
-            for summary in run(work, todo, processes, device, batch_size):
-                _report(summary, bad, bar, max_bad)
 
+    def report(summary: Summary) -> None:
+        for _, fault in summary.bad:
+            log.warning("passed over: %s", fault)
+        bad.extend(summary.bad)
+        if len(bad) > max_bad:
+            fix = "Correct them or raise max_bad; what was finished is kept."
+            raise VisionError(f"{len(bad)} pictures are bad, max_bad={max_bad} tolerated. The first: {bad[0][1]} {fix}")
 
-def _report(summary: Summary, bad: list[tuple[str, str]], bar: Any, max_bad: int) -> None:
-    for _, fault in summary.bad:
-        log.warning("passed over: %s", fault)
-    bad += summary.bad
-    bar.update(len(summary.pictures) + len(summary.bad))
-    if len(bad) > max_bad:
-        fix = "Correct them or raise max_bad; what was finished is kept."
-        raise VisionError(f"{len(bad)} pictures are bad, max_bad={max_bad} tolerated. The first: {bad[0][1]} {fix}")
-
-
-def _part(text: str) -> tuple[int, int]:
-    """Which part, from 0, and how many there are."""
-    if text == "auto":
-        return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    turn, _, parts = text.partition("/")
-    if not (turn.isdecimal() and parts.isdecimal() and 1 <= int(turn) <= int(parts)):
-        raise VisionError(f"part '{text}' is none. Write K/N, from 1/N to N/N.")
-    return int(turn) - 1, int(parts)
+    bar = tqdm(total=len(work.pictures), desc=str(work.place), unit=" pictures")
+    with threads_restored():
+        return make(opening, work.blocks(), work, part, processes, report, bar)
 
 
 def _device(name: str) -> str:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from kg.blocks.part import Block
+from kg.blocks.threads import limit_threads
 from vision.blocks import Summary, write_block
 from vision.errors import VisionError
 from vision.found import Boxes, Regions, whole_box
 from vision.pictures import opened
 from vision.sources import box_source, region_source
-from vision.work import Settings
+from vision.work import Pictures, Settings, stamped
 
 SEED = 0
 
@@ -37,7 +41,7 @@ class Extractor:
         if isinstance(self.boxes, torch.nn.Module):
             self.boxes.to(self.device)
 
-    def __call__(self, pictures: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, Regions]], list[tuple[str, str]]]:
+    def __call__(self, pictures: Pictures) -> tuple[list[tuple[str, Regions]], list[tuple[str, str]]]:
         """The regions of pictures.
 
         Args:
@@ -51,7 +55,7 @@ class Extractor:
             found |= zip((name for name, *_ in batch), self._look(batch))
         return [(name, found[name]) for name, _ in pictures if name in found], bad
 
-    def _batches(self, pictures: Sequence[tuple[str, str]], bad: list[tuple[str, str]]) -> Iterator[list[Prepared]]:
+    def _batches(self, pictures: Pictures, bad: list[tuple[str, str]]) -> Iterator[list[Prepared]]:
         """Prepared pictures of the same size, as many at a time as fit a batch."""
         held: dict[torch.Size, list[Prepared]] = {}
         for name, address in pictures:
@@ -94,15 +98,26 @@ def _classes(found: Boxes, scores: Tensor | None) -> np.ndarray | None:
     return None if classes is None else np.concatenate([np.zeros_like(classes, shape=(1, classes.shape[1])), classes])
 
 
-class Job:
-    """Makes blocks and writes them; what each process runs."""
+@dataclass(frozen=True)
+class Extracting:
+    """Opens the networks, once in each process."""
 
-    def __init__(self, folder: Path, settings: Settings, device: str, batch_size: int) -> None:
-        self._folder, self._settings = folder, settings
-        self._extractor = Extractor(settings, device, batch_size)
+    folder: Path
+    settings: Settings
+    device: str
+    batch_size: int
 
-    def __call__(self, number: int, pictures: Sequence[tuple[str, str]]) -> Summary:
-        """Make, write and sum up one block."""
-        found, bad = self._extractor(pictures)
-        settings, width = self._settings, self._extractor.source.width
-        return write_block(self._folder, number, found, bad, settings.dtype, width)
+    def __call__(self, turn: int) -> Callable[[Block[Pictures]], Summary]:
+        """A function that makes, writes and sums up one block; several processes take the devices in turn."""
+        if turn:  # one process tells that weights are random
+            logging.getLogger("vision").setLevel(logging.ERROR)
+        limit_threads(self.settings.threads)
+        device = f"cuda:{turn % torch.cuda.device_count()}" if self.device == "cuda" else self.device
+        extractor, dtype = Extractor(self.settings, device, self.batch_size), self.settings.dtype
+
+        def make(block: Block[Pictures]) -> Summary:
+            found, bad = extractor(block.content)
+            with stamped(self.folder, block):
+                return write_block(self.folder, block.number, found, bad, dtype, extractor.source.width)
+
+        return make

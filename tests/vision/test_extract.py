@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import torch
 from PIL import Image
 
 from vision import RegionStore, VisionError
+from vision.blocks import write_block
 from vision.commands import extract, import_features, info, scenes
 from vision.listing import listed
 from vision.proposals import BoxFile
@@ -76,7 +78,7 @@ def test_parts_and_their_order_do_not_matter(
             RegionStore.open(out.parent if not out.exists() else out)
         extract(str(world), str(out), boxes=f"{world}/boxes.jsonl", part=part, **{**SMALL, "batch_size": 2})
     first = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert first == {"out": str(out), "part": "3/3", "blocks_of_other_parts_missing": 3}
+    assert first == {"out": str(out), "part": "3/3", "blocks": "1 of 4", "next": "--part join/3"}
     assert content(out) == content(whole)
 
 
@@ -98,37 +100,80 @@ def test_a_killed_run_goes_on_where_it_was(world: Path, whole: Path, tmp_path: P
     code = f"""
 import time
 from vision import extract as module
+from vision.blocks import write_block
 from vision.commands import extract
 write = module.write_block
 def slow(*args, **named):
-    made = write(*args, **named)
-    time.sleep(0 if args[1] == 0 else 60)
-    return made
+    time.sleep(0 if args[1] < 2 else 60)
+    return write(*args, **named)
 module.write_block = slow
 extract({str(world)!r}, {str(out)!r}, boxes={f"{world}/boxes.jsonl"!r}, **{SMALL!r})
 """
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "OMP_NUM_THREADS": "1"})
-    second = out / "blocks" / "000001.safetensors"
+    second = out / "blocks" / "000001.stamp"
     for _ in range(600):
         if second.exists():
             break
         time.sleep(0.1)
     process.kill()
     process.wait()
-    begun = second.stat().st_mtime_ns
+    begun = second.with_suffix(".safetensors").stat().st_mtime_ns
     assert len(list((out / "blocks").glob("*.safetensors"))) == 2
     with pytest.raises(VisionError, match="only been begun: run the same command again"):
         RegionStore.open(out)
     extract(str(world), str(out), boxes=f"{world}/boxes.jsonl", **SMALL)
-    assert second.stat().st_mtime_ns == begun
+    assert second.with_suffix(".safetensors").stat().st_mtime_ns == begun
     assert content(out) == content(whole)
+
+
+def test_eight_parts_are_joined_and_what_is_missing_is_named(world: Path, whole: Path, tmp_path: Path) -> None:
+    settings = {"images": str(world), "out": str(tmp_path / "store"), "boxes": f"{world}/boxes.jsonl", **SMALL}
+    for turn in (8, 1, 3, 4, 5, 6, 7):
+        extract(**settings, part=f"{turn}/8")
+    with pytest.raises(VisionError, match="1 of 4 blocks are not finished in .*: 1. Run --part 2/8 with the same"):
+        extract(**settings, part="join/8")
+    extract(**settings, part="2/8")
+    extract(**settings, part="join/8")
+    assert content(tmp_path / "store") == content(whole)
+
+
+def test_blocks_of_other_settings_and_other_pictures_are_made_again(world: Path, whole: Path, tmp_path: Path) -> None:
+    out, images = tmp_path / "store", tmp_path / "world"
+    shutil.copytree(world, images)
+    Image.new("RGB", (32, 32)).save(images / "images" / "000000.png")
+    settings = {"images": str(images), "out": str(out), "boxes": f"{images}/boxes.jsonl", **SMALL}
+    extract(**{**settings, "block": 2, "dtype": "float32"}, part="1/2")
+    assert len(list((out / "blocks").glob("*.stamp"))) == 4
+    extract(**settings, part="1/2")
+    shutil.copy(world / "images" / "000000.png", images / "images")
+    extract(**settings)
+    made, expected = (content(store) for store in (out, whole))
+    assert json.loads(made.pop("meta")) == json.loads(expected.pop("meta")) | {"boxes_from": settings["boxes"]}
+    assert made == expected
+
+
+def test_the_number_of_threads_is_that_of_the_settings_and_back_afterwards(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(
+        "vision.extract.write_block", lambda *made: (seen.append(torch.get_num_threads()), write_block(*made))[1]
+    )
+    torch.set_num_threads(3)
+    try:
+        for threads in (1, 2):
+            extract(str(world), str(tmp_path / str(threads)), boxes="grid:1x1", **SMALL, threads=threads)
+            assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(1)
+    assert seen == [1] * 4 + [2] * 4
 
 
 def test_the_same_again_changes_nothing_and_something_else_is_refused(world: Path, whole: Path, tmp_path: Path) -> None:
     before = content(whole)
     extract(str(world), str(whole), boxes=f"{world}/boxes.jsonl", **SMALL)
     assert content(whole) == before
-    with pytest.raises(VisionError, match="was begun with boxes '.*boxes.jsonl', now 'grid:2x2'"):
+    with pytest.raises(VisionError, match="was made with boxes '.*boxes.jsonl', now 'grid:2x2'"):
         extract(str(world), str(whole), boxes="grid:2x2", **SMALL)
     (tmp_path / "thesis.txt").write_text("x")
     with pytest.raises(VisionError, match="holds no extraction that was begun"):
@@ -185,9 +230,10 @@ def test_pictures_are_listed_from_folders_lists_and_one_file(world: Path, tmp_pa
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"part": "0/2"}, "part '0/2' is none"),
-        ({"part": "two"}, "Write K/N"),
+        ({"part": "0/2"}, "part is '0/2'"),
+        ({"part": "two"}, "write K/N"),
         ({"block": 0}, "block=0 must be at least 1"),
+        ({"threads": 0}, "threads=0 must be at least 1"),
     ],
 )
 def test_impossible_settings_are_refused(world: Path, tmp_path: Path, changes: dict[str, Any], told: str) -> None:
