@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torchmetrics import Metric
 
 from kplm.errors import KplmError, MissingFieldError
 from kplm.models import BaseEncoder
@@ -82,6 +83,14 @@ class Training(pl.LightningModule, ABC):
         if self.compiled:
             self.encoder.compile()
 
+    def on_validation_epoch_start(self) -> None:
+        """Forget earlier scores here, not where they are logged: what Lightning's inference mode makes cannot be updated in training."""
+        self._forget_scores()
+
+    def on_test_epoch_start(self) -> None:
+        """The same for those of a test."""
+        self._forget_scores()
+
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
@@ -127,6 +136,11 @@ class Training(pl.LightningModule, ABC):
     def _fused(self) -> bool:
         """Whether the fused kernel may be used: not with loss scaling, not with parameters sharded by FSDP."""
         return self.trainer.precision != "16-mixed" and "FSDP" not in type(self.trainer.strategy).__name__
+
+    def _forget_scores(self) -> None:
+        for part in self.modules():
+            if isinstance(part, Metric):
+                part.reset()
 
     def _check_sizes(self, needed: Mapping[str, int]) -> None:
         for name, need in needed.items():

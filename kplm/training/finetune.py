@@ -109,11 +109,11 @@ class Finetune(Training):
         self._evaluate(batch, self.test_loss, self.test_scores)
 
     def on_validation_epoch_end(self) -> None:
-        """Log and reset the validation scores, summed over all ranks."""
+        """Log the validation scores, summed over all ranks."""
         self._report("val", self.val_loss, self.val_scores)
 
     def on_test_epoch_end(self) -> None:
-        """Log and reset the test scores, summed over all ranks."""
+        """Log the test scores, summed over all ranks."""
         self._report("test", self.test_loss, self.test_scores)
 
     def predict_step(self, batch: Batch, index: int) -> list[tuple[int, dict[str, Any]]]:
@@ -129,5 +129,3 @@ class Finetune(Training):
         self.log(f"{stage}/loss", loss.compute(), prog_bar=True)
         for name, value in scores.compute().items():
             self.log(f"{stage}/{name}", value, prog_bar=name == self.head.headline)
-        loss.reset()
-        scores.reset()

@@ -78,14 +78,13 @@ class Pretrain(Training):
         self.objective.score(self.test_scores, self.encoder, batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Log and reset the validation scores, summed over all ranks."""
+        """Log the validation scores, summed over all ranks."""
         self._report("val", self.val_scores)
 
     def on_test_epoch_end(self) -> None:
-        """Log and reset the test scores, summed over all ranks."""
+        """Log the test scores, summed over all ranks."""
         self._report("test", self.test_scores)
 
     def _report(self, stage: str, scores: MetricCollection) -> None:
         for name, value in self.objective.report(scores).items():
             self.log(f"{stage}/{name}", value, prog_bar=name == "loss")
-        scores.reset()

@@ -7,10 +7,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
 
+from kplm.training.callbacks import RandomState
 from tests.training import run
+from tests.training.cases import CASES, Places
+from tests.training.rank import Losses
 
 ROOT = Path(__file__).parents[2]
 DIES_AFTER = 15
@@ -42,3 +48,26 @@ def test_a_killed_run_continues_with_bit_identical_losses(
         losses.unlink()
         run.fit(broken, run.data(**options), resume=str(broken / f"step={step}.ckpt"))
         assert losses.read_text().splitlines() == want[step:], f"resumed at step {step}"
+
+
+STEPS, SAVED = 5, 2
+
+
+def losses(name: str, places: Places, folder: Path, resume: Path | None = None) -> list[Any]:
+    """The rows and the loss of every step; a run that is resumed scores the model first, which must change nothing."""
+    pl.seed_everything(3 if resume is None else 9, verbose=False)
+    (model, data), seen = CASES[name](places), Losses()
+    saved = ModelCheckpoint(folder, filename="{step}", every_n_train_steps=SAVED, save_top_k=-1)
+    quick = {"max_epochs": 1, "limit_train_batches": STEPS, "limit_val_batches": 1, "num_sanity_val_steps": 0}
+    trainer = run.trainer(folder, [RandomState(), seen, saved], **quick)
+    if resume is not None:
+        trainer.validate(model, datamodule=data, verbose=False)
+    trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+    return seen.seen
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_system_goes_on_to_the_bit_from_the_middle_of_an_epoch(name: str, places: Places, tmp_path: Path) -> None:
+    whole = losses(name, places, tmp_path)
+    assert len(whole) == STEPS
+    assert losses(name, places, tmp_path / "rest", tmp_path / f"step={SAVED}.ckpt") == whole[SAVED:]
