@@ -67,8 +67,9 @@ def main(args: Sequence[str] | None = None) -> int:
         ours = _ours(error)
         if debug or ours is None:
             raise
-        print(f"kplm: {ours}", file=sys.stderr)
-        return 1
+        if str(ours):
+            print(f"kplm: {ours}", file=sys.stderr)
+        return int(getattr(ours, "status", 1))
 
 
 def script() -> None:

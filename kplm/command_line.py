@@ -19,7 +19,8 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from kplm.errors import CheckpointError
 from kplm.folder import load_tensors
 from kplm.training.callbacks import PredictionFile, RandomState, Throughput
-from kplm.training.checkpoint import LastCheckpoint
+from kplm.training.checkpoint import LastCheckpoint, WholeFiles, newest_last
+from kplm.training.termination import Termination
 
 NOISE = (
     ".*does not have many workers.*",
@@ -35,6 +36,8 @@ NOISE = (
 )
 """Warnings of the libraries below that a user can do nothing about."""
 OUT = "--out"
+LAST = "last"
+log = logging.getLogger(__name__)
 HELP = re.compile(r"^-h$|^--([\w.]+\.)?help\b|^--print_config=.*comments")
 """An option that shows what fields of dataclasses mean; finding that in their sources takes most of a parser's time."""
 
@@ -86,15 +89,29 @@ class CommandLine(LightningCLI):
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         """What the trainer is called with: a checkpoint is tensors, and code in it is never run, whatever was asked for.
 
+        ``--ckpt_path last`` is the newest of the run's folder; where there is none yet, ``fit`` starts anew.
+
         Raises:
-            CheckpointError: the checkpoint is damaged or holds anything else, or ``weights_only: false`` was asked for.
+            CheckpointError: the checkpoint is damaged or holds anything else, there is no ``last``, or ``weights_only: false`` was
+                asked for.
         """
         found = super()._prepare_subcommand_kwargs(subcommand)
         if found.get("weights_only") is False:
             raise CheckpointError("weights_only: false would run code that a checkpoint holds. Leave it out.")
+        if found.get("ckpt_path") == LAST:
+            found["ckpt_path"] = self._last(subcommand)
         if found.get("ckpt_path") and Path(found["ckpt_path"]).is_file():
             load_tensors(Path(found["ckpt_path"]), mapped=True)
         return found | {"weights_only": True}
+
+    def _last(self, subcommand: str) -> str | None:
+        path = newest_last(self.trainer)
+        if path is None and subcommand != "fit":
+            raise CheckpointError(
+                "--ckpt_path last: there is no last.ckpt in the folder of this run. Name a checkpoint."
+            )
+        log.info(f"going on from {path}" if path else "there is no last.ckpt yet, so training starts anew")
+        return None if path is None else str(path)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Where no logger is named: TensorBoard and CSV, side by side with the config and the checkpoints."""
@@ -126,7 +143,8 @@ def lightning(args: Sequence[str], run: bool = True) -> CommandLine:
         save_config_kwargs={"overwrite": True},
         trainer_defaults={
             "use_distributed_sampler": False,
-            "callbacks": [RandomState(), Throughput(), *([PredictionFile(out)] if out else [])],
+            "plugins": [WholeFiles()],
+            "callbacks": [RandomState(), Throughput(), Termination(), *([PredictionFile(out)] if out else [])],
         },
         args=words,
         run=run,

@@ -18,6 +18,41 @@ class CheckpointError(KplmError):
     """A checkpoint cannot be read, or does not fit the model it is loaded into."""
 
 
+class Terminated(KplmError):
+    """A run was asked to stop, by SIGTERM or Ctrl-C, and ended behind a step.
+
+    Args:
+        step: the number of steps that are done.
+        path: the checkpoint that was written; None where the run keeps none.
+        status: the exit status that says so.
+        told: whether this process is the one that tells.
+    """
+
+    def __init__(self, step: int, path: str | None, status: int, told: bool = True) -> None:
+        how = f"saved; it goes on with --ckpt_path {path}" if path else "not saved, as it keeps no checkpoints"
+        super().__init__(f"stopped after step {step}, {how}" if told else "")
+        self.status = status
+
+
+class ProcessLost(KplmError):
+    """Another process of the run is gone, and no step can be made without it.
+
+    Args:
+        step: the number of steps that are done.
+        path: the newest checkpoint, or nothing.
+    """
+
+    def __init__(self, step: int, path: str) -> None:
+        how = (
+            f"go on with --ckpt_path {path}"
+            if path
+            else "start anew, with --checkpoint.every_n_train_steps to save more often"
+        )
+        super().__init__(
+            f"another process of this run ended, so it stops after step {step}. See what that process said, then {how}."
+        )
+
+
 class LabelError(DataError):
     """A label occurs in the data that the model has no class for."""
 

@@ -19,22 +19,28 @@ from tests.training.rank import RANKS, STEPS, Told, told
 ROOT = Path(__file__).parents[2]
 
 
-def free_port() -> int:
+def environment() -> dict[str, str]:
+    """What torchrun tells all ranks."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+        port = str(found.getsockname()[1])
+    shared = {
+        "WORLD_SIZE": str(RANKS),
+        "LOCAL_WORLD_SIZE": str(RANKS),
+        "GROUP_RANK": "0",
+        "TORCHELASTIC_RUN_ID": "test",
+    }
+    return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, **shared}
 
 
 def launch(arguments: str) -> list[str]:
     """Start both ranks the way torchrun does; returns what each printed."""
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    started = []
+    shared, started = {**os.environ, **environment(), "PYTHONWARNINGS": "ignore"}, []
     for rank in ("0", "1"):
-        own = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test"}
         command = [sys.executable, "-m", "tests.training.rank", arguments]
-        environment = {**os.environ, **shared, **own, "PYTHONWARNINGS": "ignore"}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        started.append(subprocess.Popen(command, cwd=ROOT, env=environment, **pipes))
+        own = {**shared, "RANK": rank, "LOCAL_RANK": rank}
+        started.append(subprocess.Popen(command, cwd=ROOT, env=own, **pipes))
     try:
         return [process.communicate(timeout=300)[0] for process in started]
     finally:
