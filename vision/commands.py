@@ -71,12 +71,13 @@ def extract(
     for name, value in (("block", block), ("batch_size", batch_size), ("processes", processes), ("threads", threads)):
         if value < 1:
             raise VisionError(f"{name}={value} must be at least 1.")
+    with as_vision_error():
+        share = Part.of(part)
     settings = Settings(regions, boxes, weights, box_weights, dtype, block, threads)
     work = Work(Path(out).expanduser(), settings, listed(images))
     if not work.whole:
         opening = Extracting(work.place, settings, _device(device), batch_size)
         with as_vision_error():
-            share = Part.of(part)
             stamps = _make(opening, work, share, processes, max_bad)
         told = {"source": regions, "boxes_from": boxes, "weights": weights, "box_weights": box_weights}
         if not work.ends(stamps, {**told, "random": RANDOM in (weights, box_weights)}):
