@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kg.blocks.folder import TextBlocks
 from kg.errors import KgError
 from kplm.cli import main
 from kplm.data.roles import Files
 from kplm.roles.command import roles
 from tests.conftest import write_rows
+from tests.processes import Job
 
 TEXTS = ["Dan cooked a  bass on the grill.", "", "A pity!", "She told him that he should go."]
 
@@ -113,23 +115,22 @@ def test_eight_parts_label_the_same_bytes_and_joining_asks_for_what_is_missing(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-KILLED = """
-import os, sys
-from kg.blocks.folder import TextBlocks
-from kplm.roles.command import roles
-write = TextBlocks.write
-def dies(self, block, *made):
-    write(self, block, *made)
-    if block.number == 2:
-        os.kill(os.getpid(), 9)
-TextBlocks.write = dies
-roles(sys.argv[1], sys.argv[2], by=sys.argv[3], block=4, processes=1)
-"""
+def killed_behind_block_2(source: str, target: str, by: str) -> None:
+    """A run that dies once it has written its third block."""
+    write = TextBlocks.write
+
+    def dies(self: TextBlocks, block: Any, *made: Any) -> None:
+        write(self, block, *made)
+        if block.number == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    TextBlocks.write = dies  # type: ignore[method-assign]
+    roles(source, target, by=by, block=4, processes=1)
 
 
 def test_a_killed_run_goes_on_to_the_same_bytes(many: tuple[Path, Path], whole: bytes, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", KILLED, str(many[0]), str(tmp_path / "out"), str(many[1])]
-    assert subprocess.run(command, capture_output=True).returncode == -9
+    code, printed = Job(killed_behind_block_2, str(many[0]), str(tmp_path / "out"), str(many[1])).wait()
+    assert code == -signal.SIGKILL, printed
     finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob(".out.blocks/*/*.jsonl")}
     assert len(finished) == 3
     settings = {"source": str(many[0]), "target": str(tmp_path / "out"), "by": str(many[1]), "processes": 1, "block": 4}

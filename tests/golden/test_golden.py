@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -40,11 +40,14 @@ def test_cases_are_folders_and_files_of_the_system() -> None:
     assert [case.name for case in SHIPPED if case.parent.name == "kbert"] == ["model_a", "model_b", "ner_metric.json"]
 
 
-def test_a_folder_of_cases_is_checked_as_a_command() -> None:
-    command = [sys.executable, "-m", "tests.golden.check", "ernie_thu", str(HERE / "ernie_thu")]
-    done = subprocess.run(command, cwd=HERE.parents[1], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 cases, 0 failed" in done.stdout
+def test_a_folder_of_cases_is_checked_as_a_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["check", "ernie_thu", str(HERE / "ernie_thu")])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(HERE / "check.py"), run_name="__main__")
+    assert not end.value.code
+    assert "4 cases, 0 failed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +68,7 @@ def told(name: str, places: Places, folder: Path, **options: Any) -> Told:
     return {"losses": losses.seen, "scores": scores, "answers": answers}
 
 
-def main(arguments: str) -> None:
+def all_cases(folder: Path, places: Places) -> None:
     """All cases in one process, as starting one costs more than running them."""
-    given = json.loads(arguments)
-    folder, places = Path(given["folder"]), Places(**given["places"])
     found = {name: told(name, places, folder, strategy="ddp", devices=RANKS) for name in CASES}
     (folder / f"told_{torch.distributed.get_rank()}.json").write_text(json.dumps(found))
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    main(sys.argv[1])

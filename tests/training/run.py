@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
 from kplm.data.annotate import Entities
@@ -85,14 +81,3 @@ def fit(folder: Path, task: TextData, die_after: int | None = None, resume: str 
 def killed(folder: Path, die_after: int, **options: Any) -> None:
     """The run that dies."""
     fit(folder, data(**options), die_after)
-
-
-def main(calls: dict[str, Callable[..., None]]) -> None:
-    """Call one by the name on the command line, with the arguments there."""
-    torch.set_num_threads(1)
-    name, arguments = sys.argv[1], json.loads(sys.argv[2])
-    calls[name](Path(arguments.pop("folder")), **arguments)
-
-
-if __name__ == "__main__":
-    main({"killed": killed})

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.processes import Job, together
 from tests.training.cases import CASES, Places
-from tests.training.rank import RANKS, STEPS, Told, told
-
-ROOT = Path(__file__).parents[2]
+from tests.training.rank import RANKS, STEPS, Told, all_cases, told
 
 
 def environment() -> dict[str, str]:
@@ -33,26 +28,21 @@ def environment() -> dict[str, str]:
     return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, **shared}
 
 
-def launch(arguments: str) -> list[str]:
+def launch(folder: Path, places: Places) -> list[str]:
     """Start both ranks the way torchrun does; returns what each printed."""
-    shared, started = {**os.environ, **environment(), "PYTHONWARNINGS": "ignore"}, []
-    for rank in ("0", "1"):
-        command = [sys.executable, "-m", "tests.training.rank", arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        own = {**shared, "RANK": rank, "LOCAL_RANK": rank}
-        started.append(subprocess.Popen(command, cwd=ROOT, env=own, **pipes))
-    try:
-        return [process.communicate(timeout=300)[0] for process in started]
-    finally:
-        for process in started:
-            process.kill()
+    shared = environment()
+    jobs = [
+        Job(all_cases, folder, places, environment={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in range(RANKS)
+    ]
+    return [printed for _, printed in together(jobs)]
 
 
 @pytest.fixture(scope="module")
 def both(places: Places, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Told]]:
     """What each of two ranks finds in all cases."""
     folder = tmp_path_factory.mktemp("both")
-    printed = launch(json.dumps({"places": asdict(places), "folder": str(folder)}))
+    printed = launch(folder, places)
     files = [folder / f"told_{rank}.json" for rank in range(RANKS)]
     assert all(file.exists() for file in files), "\n".join(text[-3000:] for text in printed)
     return [json.loads(file.read_text()) for file in files]

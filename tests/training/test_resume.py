@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,11 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from kplm.training.callbacks import RandomState
+from tests.processes import Job
 from tests.training import run
 from tests.training.cases import CASES, Places
 from tests.training.rank import Losses
 
-ROOT = Path(__file__).parents[2]
 DIES_AFTER = 15
 """In the middle of the second of two epochs of ten steps, one step behind the last checkpoint."""
 
@@ -37,10 +35,8 @@ def test_a_killed_run_continues_with_bit_identical_losses(
         rows = [row for line in epoch for row in json.loads(line[line.index("[") : line.index("]") + 1])]
         assert sorted(rows) == list(range(40)), "every row once an epoch"
 
-    arguments = json.dumps({**options, "folder": str(broken), "die_after": DIES_AFTER})
-    command = [sys.executable, "-m", "tests.training.run", "killed", arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    code, printed = Job(run.killed, broken, DIES_AFTER, **options).wait()
+    assert code == -signal.SIGKILL, printed
     losses = broken / "losses.txt"
     assert losses.read_text().splitlines() == want[:DIES_AFTER]
 

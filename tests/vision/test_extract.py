@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
-import time
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
+import vision.extract
+from tests.processes import Job
 from vision import RegionStore, VisionError
 from vision.blocks import write_block
 from vision.commands import extract, import_features, info, scenes
@@ -95,28 +95,24 @@ def test_two_processes_give_the_same(world: Path, whole: Path, tmp_path: Path) -
     assert content(tmp_path / "store") == content(whole)
 
 
+def killed_before_block_2(*arguments: str, **named: Any) -> None:
+    """An extraction that dies when two blocks are whole."""
+    write = vision.extract.write_block
+
+    def dies(*args: Any, **options: Any) -> Any:
+        if args[1] == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return write(*args, **options)
+
+    vision.extract.write_block = dies
+    extract(*arguments, **named)
+
+
 def test_a_killed_run_goes_on_where_it_was(world: Path, whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "store"
-    code = f"""
-import time
-from vision import extract as module
-from vision.blocks import write_block
-from vision.commands import extract
-write = module.write_block
-def slow(*args, **named):
-    time.sleep(0 if args[1] < 2 else 60)
-    return write(*args, **named)
-module.write_block = slow
-extract({str(world)!r}, {str(out)!r}, boxes={f"{world}/boxes.jsonl"!r}, **{SMALL!r})
-"""
-    process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "OMP_NUM_THREADS": "1"})
     second = out / "blocks" / "000001.stamp"
-    for _ in range(600):
-        if second.exists():
-            break
-        time.sleep(0.1)
-    process.kill()
-    process.wait()
+    code, printed = Job(killed_before_block_2, str(world), str(out), boxes=f"{world}/boxes.jsonl", **SMALL).wait()
+    assert code == -signal.SIGKILL, printed
     begun = second.with_suffix(".safetensors").stat().st_mtime_ns
     assert len(list((out / "blocks").glob("*.safetensors"))) == 2
     with pytest.raises(VisionError, match="only been begun: run the same command again"):

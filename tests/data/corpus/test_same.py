@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +14,9 @@ from kg.errors import KgError
 from kplm.data.corpus.prepare import prepare
 from kplm.data.corpus.worker import Worker
 from tests.data.corpus.made_up import Corpus, corpus, linked_file, read, split_file
+from tests.processes import Job
 
 BLOCK = 3000
-HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-"""A shell starts what it runs in the background deaf to Ctrl-C, and the tests of such a run too."""
-CODE = f"{HEARD}; import sys, json; from kplm.data.corpus.prepare import prepare; prepare(**json.loads(sys.argv[1]))"
 
 
 def bytes_of(out: Path) -> list[bytes]:
@@ -130,18 +125,14 @@ def forbidden(*_: object) -> None:
     raise AssertionError("this block is finished")
 
 
-def started(source: Path, out: Path, tokenizer: Path, **options: Any) -> subprocess.Popen[str]:
-    """A preparation in a session of its own, once some blocks are finished."""
-    settings = {"source": str(source), "out": str(out), "tokenizer": str(tokenizer), "max_length": 48, **options}
-    command = [sys.executable, "-c", CODE, json.dumps(settings)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+def started(source: Path, out: Path, tokenizer: Path, **options: Any) -> Job:
+    """A preparation, once some blocks are finished."""
+    job = Job(prepare, str(source), str(out), tokenizer=str(tokenizer), max_length=48, **options)
     deadline = time.monotonic() + 120
-    while process.poll() is None and len(blocks(out)) < 3:
+    while job.code is None and len(blocks(out)) < 3:
         assert time.monotonic() < deadline
         time.sleep(0.001)
-    return process
+    return job
 
 
 def blocks(out: Path) -> list[Path]:
@@ -164,11 +155,11 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes_and_leaves_no_process_b
     made: tuple[Path, Corpus], source: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    process = started(source, out, tiny_bert, block_bytes=BLOCK, processes=2)
-    process.kill()
-    process.communicate()
+    job = started(source, out, tiny_bert, block_bytes=BLOCK, processes=2)
+    job.send(signal.SIGKILL)
+    job.wait()
     deadline = time.monotonic() + 20
-    while list(alive(process.pid)):
+    while list(alive(job.pid)):
         assert time.monotonic() < deadline, "workers outlive their parent"
         time.sleep(0.01)
     finished = blocks(out)
@@ -186,11 +177,11 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes_and_leaves_no_process_b
 
 def test_ctrl_c_says_how_to_go_on_and_keeps_finished_blocks(tiny_bert: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = started(linked_file(tmp_path, 200), out, tiny_bert, block_bytes=300, processes=1)
-    process.send_signal(signal.SIGINT)
-    error = process.communicate()[1]
-    assert process.returncode in (130, -signal.SIGINT)
-    assert "the same command goes on" in error
+    job = started(linked_file(tmp_path, 200), out, tiny_bert, block_bytes=300, processes=1)
+    job.send(signal.SIGINT)
+    code, printed = job.wait()
+    assert code == 130
+    assert "the same command goes on" in printed
     assert len(blocks(out)) >= 3
     assert not out.exists()
 
