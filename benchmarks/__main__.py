@@ -15,11 +15,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.report import read, table
 
+CONFIGS = Path("lightning_configs")
+TRAINED = {
+    "bert/fewrel.yaml": "fewrel/train.jsonl",
+    "bert/sst2.yaml": "glue_small/SST-2/train.tsv",
+    "bert/rte.yaml": "glue_small/RTE/train.tsv",
+    "bert/semeval.yaml": "semeval2010_task8/train.jsonl",
+    "bert/wikigold.yaml": "ner_en/wikigold/train.conll",
+    "bert/wnut17.yaml": "ner_en/wnut17/train.conll",
+    "sensebert/supersense.yaml": "supersense/semcor_train.jsonl.gz",
+    "srl/ewt.yaml": "srl_ewt/train.jsonl",
+    "vlbert/scenes_vqa.yaml": "scenes/train/questions.jsonl",
+    "vlbert/pretrain_scenes.yaml": "scenes/train/captions.jsonl",
+}
+"""Configs whose padding is measured, and the training file that each of them names."""
 ENDED = "ended at the limit"
 ALTERNATING = ("step", "pretraining", "epoch")
 """Benchmarks that can stop between two rounds."""
@@ -43,6 +57,7 @@ def suite(data: Path) -> dict[str, list[str]]:
         "pretraining_bert": ["pretraining", "bert", *half, "--cost"],
         "pretraining_ernie_thu": ["pretraining", "ernie_thu", "--cost"],
         "pretraining_sensebert": ["pretraining", "sensebert", "--cost"],
+        **{f"padding_{path.parent.name}_{path.stem}": ["padding", str(path), *words] for path, words in padded(data)},
         "epoch_fewrel": ["epoch", "fewrel", fewrel],
         "epoch_chnsenticorp": ["epoch", "chnsenticorp", reviews, *chinese],
         "linking": ["linking", f"{codex}/codex-s", f"{codex}/entity_labels.tsv", fewrel],
@@ -56,10 +71,19 @@ def suite(data: Path) -> dict[str, list[str]]:
     }
 
 
+def padded(data: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Shipped configs whose training file is there, and how it is given."""
+    for name, file in TRAINED.items():
+        yield CONFIGS / name, [f"--data.train={data / file}"]
+    labels = data / "entity_typing/wikidata_distant/labels.txt"
+    yield CONFIGS / "bert/typing.yaml", [f"--data.train={labels.with_name('train.jsonl')}", f"--data.labels={labels}"]
+
+
 def quick(data: Path) -> dict[str, list[str]]:
     """The same on little, to see that all of them run."""
     small = {
         **{name: ["--size", "tiny", "--steps", "2"] for name in ALTERNATING},
+        "padding": ["--batches", "4"],
         "linking": ["--made-up", "1000"],
         "trees": ["--rows", "100", "--runs", "2"],
         "roles": ["--most", "20"],
@@ -74,7 +98,8 @@ def quick(data: Path) -> dict[str, list[str]]:
 
 def missing(command: Sequence[str], data: Path) -> list[str]:
     """Files below the data folder that a command names and that are not there."""
-    return [word for word in command if Path(word).is_relative_to(data) and not Path(word).exists()]
+    paths = [word.rpartition("=")[2] for word in command]
+    return [path for path in paths if Path(path).is_relative_to(data) and not Path(path).exists()]
 
 
 def run(name: str, command: Sequence[str], out: Path, limit: float) -> str:

@@ -24,6 +24,7 @@ from benchmarks import (
     harness,
     linking,
     own_process,
+    padding,
     prepare,
     pretraining,
     regions,
@@ -42,6 +43,7 @@ from tests.conftest import write_rows
 
 TINY = ["--size", "tiny", "--steps", "2", "--threads", "1"]
 SMALL = ["--rows", "3", "--length", "24"]
+ROOT = Path(__file__).parents[1]
 CHARACTERS = "好差店房大小人"
 
 
@@ -252,12 +254,43 @@ def test_all_of_them_leaves_out_what_has_no_data_and_ends_what_takes_too_long(
 
 
 def test_every_command_of_the_suite_can_be_read(data: Path) -> None:
-    modules = (epoch, growth, linking, prepare, pretraining, regions, roles, shards, step, tables, trees)
+    modules = (epoch, growth, linking, padding, prepare, pretraining, regions, roles, shards, step, tables, trees)
     parsers = {module.__name__.rpartition(".")[2]: module._options() for module in modules}
     for commands in (everything.suite(data), everything.quick(data)):
         for name, command in commands.items():
-            parsers[command[0]].parse_args(command[1:])
-            assert everything.missing(command, data) == [], name
+            _, left = parsers[command[0]].parse_known_args(command[1:])
+            assert all(word.startswith("--data.") for word in left), "options of the config"
+            assert command[0] == "padding" or everything.missing(command, data) == [], name
+
+
+def test_the_suite_names_configs_that_ship_and_the_training_files_it_lacks(data: Path) -> None:
+    found = {name: command for name, command in everything.suite(data).items() if command[0] == "padding"}
+    assert len(found) == len(everything.TRAINED) + 1
+    assert all((ROOT / command[1]).is_file() for command in found.values())
+    assert everything.missing(found["padding_bert_fewrel"], data) == []
+    assert everything.missing(found["padding_bert_rte"], data) == [str(data / "glue_small/RTE/train.tsv")]
+
+
+def test_padding_is_counted_by_length_and_in_rows() -> None:
+    documents = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]])
+    assert padding.shares([{"document": documents}], ["none", "rows", 4]) == {
+        "none": pytest.approx(100 / 3),
+        "rows": 0,
+        4: 0,
+    }
+    pictures = {"document": documents[:2, :2], "regions": torch.tensor([[1, 1, 1], [1, 0, 0]])}
+    assert padding.shares([pictures], ["none"]) == {"none": pytest.approx(100 * (1 - 10 / 12))}
+
+
+def test_padding_of_a_shipped_config(data: Path, tiny_bert: Path, told: Any) -> None:
+    places = [f"--data.tokenizer={tiny_bert}", f"--model.encoder.init_args.pretrained={tiny_bert}"]
+    train = f"--data.train={data / 'fewrel/train.jsonl'}"
+    config = ROOT / "lightning_configs/bert/fewrel.yaml"
+    found = told(padding, config, train, *places, "--packing", "rows", 64, "--batches", 3)
+    shares = {row["what"]: row["value"] for row in found["rows"]}
+    assert [*shares] == ["padding by length (as shipped)", "padding in rows", "padding in rows of 64"]
+    assert 0 < shares["padding in rows"] <= shares["padding by length (as shipped)"] < 100
+    assert [row["at_most"] for row in found["rows"]] == [padding.MOST, None, None]
 
 
 def chinese(data: Path) -> list[str]:

@@ -44,18 +44,24 @@ class PackRows:
 
     def __call__(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The batch, with ``packed_rows [G, P]`` where these rows are fewer positions than the padded ones."""
-        real, padded = batch["document"] != 0, batch["document"].numel()
-        sizes = real.sum(1)
-        if "regions" in batch:
-            sizes = sizes + (batch["regions"] != 0).sum(1) + 1
-            padded += batch["regions"].numel() + len(sizes)
-        rows = shared_rows(sizes.numpy(), self.packing)
+        sizes, padded = positions_of(batch)
+        rows = shared_rows(sizes, self.packing)
         return {**batch, PACKED: rows} if rows.numel() < padded else batch
 
 
 def packing_steps(packing: Packing) -> list[PackRows]:
     """The steps of a collator that a setting asks for."""
     return [] if packing == "none" else [PackRows(packing)]
+
+
+def positions_of(batch: dict[str, Tensor]) -> tuple[Ints, int]:
+    """Positions ``[B]`` that each example of a batch fills, and how many the layers compute where each has a row of its own."""
+    document = batch["document"]
+    sizes, padded = (document != 0).sum(1), document.numel()
+    if "regions" in batch:
+        sizes = sizes + (batch["regions"] != 0).sum(1) + 1
+        padded += batch["regions"].numel() + len(sizes)
+    return sizes.numpy(), padded
 
 
 def shared_rows(sizes: Ints, packing: Literal["rows"] | int) -> Tensor:
