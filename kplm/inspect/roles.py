@@ -40,17 +40,17 @@ class Reading:
         return f"{counted(len(self.words), 'word')}, {found}"
 
 
-def roles(sentence: str, *, source: str = "rules", out: str | None = None) -> None:
+def roles(sentence: str, *, by: str = "rules", out: str | None = None) -> None:
     """Show the predicates of a sentence, and the spans of their arguments under its words.
 
     Args:
         sentence: the text.
-        source: who tells the roles: rules; the folder or checkpoint of a trained labeller; or a file that has the sentence.
+        by: who tells the roles: rules; the folder or checkpoint of a trained labeller; or a file that has the sentence.
         out: also write a page, FILE.html.
     """
     if out is not None and Path(out).suffix.lower() != ".html":
         raise KplmError(f"--out {out}: what a file of kind '{Path(out).suffix}' holds is not known; give FILE.html.")
-    reading = read(sentence, source)
+    reading = read(sentence, by)
     colours = sys.stdout.isatty() and "NO_COLOR" not in environ
     print("\n".join(lines(reading, get_terminal_size((100, 24)).columns, colours)))
     if out is not None:

@@ -29,7 +29,7 @@ def roles(
 ) -> None:
     """Label the sentences of a file with who did what to whom, by rules, a trained labeller or files that have them.
 
-    What is written can be read where roles are: ``--by TARGET``, ``kplm inspect roles --source TARGET``, and in a YAML
+    What is written can be read where roles are: ``--by TARGET``, ``kplm inspect roles --by TARGET``, and in a YAML
     ``kplm.data.roles.Files``. Sentences given as words keep them; others are cut as PropBank cuts them ("do", "n't"). The
     file is the same for any number of processes and parts, and the same command goes on after a kill.
 

@@ -52,7 +52,7 @@ def test_what_was_written_is_read_where_roles_are(labelled: Path, capsys: pytest
     [[found]] = Files(str(labelled))([rows(labelled)[0]["words"]])
     assert (found.index, found.tags[1]) == (1, "B-V")
     capsys.readouterr()
-    assert main(["inspect", "roles", TEXTS[0], "--source", str(labelled)]) == 0
+    assert main(["inspect", "roles", TEXTS[0], "--by", str(labelled)]) == 0
     assert "8 words, 1 predicate with 3 arguments" in capsys.readouterr().out
 
 

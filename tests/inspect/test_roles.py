@@ -111,7 +111,7 @@ def file(tmp_path: Path) -> str:
 
 def test_the_command_prints_and_writes(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "deep" / "page.html"
-    roles("She will read it in May", source=file, out=str(out))
+    roles("She will read it in May", by=file, out=str(out))
     printed = capsys.readouterr().out
     assert "ARG0 MOD─ V─── ARG1 TMP───" in printed
     assert f"wrote {out}" in printed
@@ -127,8 +127,8 @@ def test_rules_are_the_default(capsys: pytest.CaptureFixture[str]) -> None:
 def test_bad_input_is_said_plainly(file: str, tmp_path: Path) -> None:
     pytest.importorskip("spacy")
     with pytest.raises(KplmError, match="a file of kind '.png' holds is not known; give FILE.html"):
-        roles("Go", source=file, out="a.png")
+        roles("Go", by=file, out="a.png")
     with pytest.raises(KplmError, match="the sentence is empty"):
-        roles(" \n", source=file)
+        roles(" \n", by=file)
     with pytest.raises(DataError, match=r"none of the 1 sentences in roles.jsonl is 'Go away'"):
-        roles("Go away", source=file)
+        roles("Go away", by=file)
