@@ -1,4 +1,4 @@
-"""Speed and memory of corpus preparation: ``python -m benchmarks.prepare [TEXTS] --megabytes 20 80``.
+"""Speed and memory of corpus preparation and of linking: ``python -m benchmarks.prepare [TEXTS] --megabytes 20 80``.
 
 TEXTS is JSON lines with ``text`` and ``links``, or FewRel's, whose sentences are joined to documents; it is repeated until
 the input has the size asked for. Without it the text is made up. Times are CPU seconds of all processes
@@ -115,29 +115,49 @@ class Watch:
         return 0
 
 
-def whole(source: Path, out: Path, tokenizer: str, processes: int) -> dict[str, Any]:
-    """One preparation in a process of its own."""
-    code = "import sys; from kplm.data.corpus.prepare import prepare as p; "
-    code += "p(sys.argv[1], sys.argv[2], tokenizer=sys.argv[3], processes=int(sys.argv[4]))"
-    command = [sys.executable, "-c", code, str(source), str(out), tokenizer, str(processes)]
+PREPARE = """import sys; from kplm.data.corpus.prepare import prepare
+prepare(sys.argv[1], sys.argv[2], tokenizer=sys.argv[4], processes=int(sys.argv[3]))"""
+LINK = """import sys; from kg.linking_commands import link
+link(sys.argv[1], sys.argv[2], graph="package:kg/world", relink=True, processes=int(sys.argv[3]))"""
+
+
+def watched(code: str, source: Path, out: Path, processes: int, *more: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One command in a process of its own: what its last line tells, and what it took."""
+    start = time.perf_counter()
+    command = [sys.executable, "-c", code, str(source), str(out), str(processes), *more]
     process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     watch = Watch(process)
     watch.until_it_ends()
     found = json.loads(process.communicate()[0].splitlines()[-1])
-    cpu = sum(watch.seconds.values())
-    size = source.stat().st_size / MEGABYTE
-    return {
-        "megabytes": round(size, 1),
+    return found, {
+        "megabytes": round(source.stat().st_size / MEGABYTE, 1),
         "processes": processes,
-        "rows": found["rows"],
-        "tokens_per_row": round(found["tokens"] / found["rows"], 1),
-        "seconds": found["seconds"],
-        "cpu_seconds_with_imports": round(cpu, 1),
-        "rows_per_second": round(found["rows"] / found["seconds"]),
-        "megabytes_per_second": round(size / found["seconds"], 2),
+        "seconds_with_imports": round(time.perf_counter() - start, 1),
+        "cpu_seconds_with_imports": round(sum(watch.seconds.values()), 1),
         "parent_peak_megabytes": round(watch.own / MEGABYTE),
         "worker_peak_megabytes": round(watch.worker / MEGABYTE),
     }
+
+
+def whole(source: Path, out: Path, tokenizer: str, processes: int) -> dict[str, Any]:
+    """One preparation."""
+    found, took = watched(PREPARE, source, out, processes, tokenizer)
+    return {
+        "of": "kplm prepare",
+        **took,
+        "rows": found["rows"],
+        "tokens_per_row": round(found["tokens"] / found["rows"], 1),
+        "seconds": found["seconds"],
+        "rows_per_second": round(found["rows"] / found["seconds"]),
+        "megabytes_per_second": round(took["megabytes"] / found["seconds"], 2),
+    }
+
+
+def linked(source: Path, out: Path, processes: int) -> dict[str, Any]:
+    """The same text linked to the graph of the demo; its rows are lines."""
+    found, took = watched(LINK, source, out, processes)
+    rate = round(found["lines"] / took["seconds_with_imports"])
+    return {"of": "kplm kg link", **took, "rows": found["lines"], "rows_per_second": rate}
 
 
 def steps(source: Path, tokenizer: str) -> dict[str, float]:
@@ -173,11 +193,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for megabytes in options.megabytes:
             source = Path(place, f"{megabytes}.jsonl")
             write(rows, source, round(megabytes * MEGABYTE))
-            runs += [whole(source, Path(place, "out"), options.tokenizer, count) for count in options.processes]
+            for count in options.processes:
+                runs.append(whole(source, Path(place, "out"), options.tokenizer, count))
+                runs.append(linked(source, Path(place, "linked"), count))
         one_core = steps(source, options.tokenizer)
     told = [Row(name.replace("_", " "), rate, "rows per processor s") for name, rate in one_core.items()]
     for run in runs:
-        of = f"{run['megabytes']} MB, {run['processes']} processes"
+        of = f"{run['of']}, {run['megabytes']} MB, {run['processes']} processes"
         told += [
             Row(of, run["rows_per_second"], "rows/s"),
             Row(f"{of}, peak memory of a worker", run["worker_peak_megabytes"], "MiB"),
