@@ -116,6 +116,8 @@ def whole_file(path: str | Path) -> Iterator[TextIO]:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             yield file
+        if target.is_dir():
+            raise KgError(f"Cannot write {target}: it is a folder. Give the path of a file.")
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
     except OSError as error:

@@ -6,14 +6,15 @@ import hashlib
 import json
 import logging
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, get_args
 
+from kg.places import whole_file
 from kplm.errors import KplmError, did_you_mean
+from kplm.folder import json_object
 from kplm.knowledge import Knowledge
 
 MODES = get_args(Knowledge)
@@ -53,7 +54,7 @@ class Results:
 
     def __init__(self, path: Path, key: str) -> None:
         self.path, self.key = path, key
-        found = json.loads(path.read_text()) if path.exists() else {}
+        found = json_object(path, "Remove it to run all anew.") if path.exists() else {}
         self.scores: dict[str, dict[str, float]] = found.get("scores", {}) if found.get("key") == key else {}
 
     def __contains__(self, run: str) -> bool:
@@ -62,9 +63,8 @@ class Results:
     def add(self, run: str, scores: dict[str, float]) -> None:
         """Keep the scores of one run."""
         self.scores[run] = scores
-        building = self.path.with_suffix(".part")
-        building.write_text(json.dumps({"key": self.key, "scores": self.scores}, indent=2) + "\n")
-        os.replace(building, self.path)
+        with whole_file(self.path) as file:
+            file.write(json.dumps({"key": self.key, "scores": self.scores}, indent=2) + "\n")
 
     def values(self, arm: str, metric: str, seeds: int) -> list[float]:
         """One value a seed, in the order of the seeds.

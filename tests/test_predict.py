@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kg.errors import KgError
 from kplm.data.answer_file import predict_file
 from kplm.data.example import Example
 from kplm.errors import DataError, KplmError
@@ -137,8 +138,12 @@ def test_a_broken_line_is_named_and_the_older_answers_stay(predictor: Predictor,
 
 def test_places_that_cannot_be_written_are_named(predictor: Predictor, tmp_path: Path) -> None:
     source = write_rows(tmp_path / "in.jsonl", bare(class_rows(1)))
-    with pytest.raises(KplmError, match="cannot be written"):
+    with pytest.raises(KgError, match="Cannot write"):
         predict_file(predictor, source, source / "below" / "out.jsonl")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(KgError, match="it is a folder"):
+        predict_file(predictor, source, tmp_path / "folder")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "in.jsonl"]
 
 
 def test_knowledge_can_be_switched_at_prediction_time(saved: tuple[Path, Path]) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from kg.places import whole_file
 from kplm.data.example import Example
 from kplm.data.sources import JsonLines, PlainText, Source
-from kplm.errors import KplmError
 
 
 class Answering(Protocol):
@@ -37,20 +36,11 @@ def predict_file(
 
     Raises:
         DataError: the source cannot be read.
-        KplmError: the target cannot be written.
+        KgError: the target cannot be written.
     """
     reader = reader or (PlainText() if str(source).endswith(".txt") else JsonLines())
-    target = Path(target)
-    building = target.with_name(f".{target.name}.part")
-    try:
-        with building.open("w", encoding="utf-8") as file, tqdm(unit="text") as bar:
-            examples = iter(reader.read(source))
-            while some := list(islice(examples, chunk)):
-                file.writelines(json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.predict(some))
-                bar.update(len(some))
-        building.replace(target)
-    except OSError as error:
-        raise KplmError(f"{target} cannot be written: {error}. Choose another file.") from error
-    finally:
-        with suppress(OSError):
-            building.unlink()
+    with whole_file(target) as file, tqdm(unit="text") as bar:
+        examples = iter(reader.read(source))
+        while some := list(islice(examples, chunk)):
+            file.writelines(json.dumps(answer, ensure_ascii=False) + "\n" for answer in predictor.predict(some))
+            bar.update(len(some))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import punctuation
 from typing import Any
+from unicodedata import category
 
 import numpy as np
 
@@ -59,13 +60,25 @@ def right_answers(example: Example) -> list[str]:
 def _answer(example: Example, own: Ints, places: Ints) -> list[int]:
     """First and last token of the first gold answer among the tokens ``own [C]`` of these characters ``[C, 2]``."""
     for start, end in (example.spans or ())[:1]:
-        text = (example.pair or "")[start:end]
-        start, end = end - len(text.lstrip()), start + len(text.rstrip())
+        start, end = _seen(example.pair or "", start, end)
         if len(own) and places[0, 0] <= start < end <= places[-1, 1]:
             first, last = places[:, 1].searchsorted(start, "right"), places[:, 0].searchsorted(end, "left") - 1
             if first <= last:
                 return [int(own[first]), int(own[last])]
     return [0, 0]
+
+
+def _seen(text: str, start: int, end: int) -> tuple[int, int]:
+    """A span without the white space, marks on letters and signs of control at its ends, which no token may stand for."""
+    while start < end and _unseen(text[end - 1]):
+        end -= 1
+    while start < end and _unseen(text[start]):
+        start += 1
+    return start, end
+
+
+def _unseen(character: str) -> bool:
+    return character.isspace() or category(character)[0] in "MC"
 
 
 def _table(texts: Sequence[np.ndarray]) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kg import EntityTable, TripleStore
+from kg.places import whole_file
 from kplm.demo.task import PATHS, Question, World
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -36,9 +37,8 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write the page, whole or not at all."""
-        building = path.with_suffix(".part")
-        building.write_text(self._page(), encoding="utf-8")
-        building.replace(path)
+        with whole_file(path) as file:
+            file.write(self._page())
 
     def _page(self) -> str:
         counts = Counter(question.label for question in self.test)

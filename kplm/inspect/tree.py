@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from importlib.util import find_spec
 from itertools import groupby
-from os import environ, getpid
+from os import environ
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 
 from kg.facts import Order, Selection
+from kg.places import whole_file
 from kplm.data.annotate import Annotator, Tree
 from kplm.data.annotate.tree import Match
 from kplm.data.encode import TextEncoder
@@ -226,13 +226,5 @@ def _rendering(out: str | None) -> Any:
 
 def write(target: Path, content: bytes) -> None:
     """The file appears when it is whole."""
-    temporary = target.with_name(f".{target.name}.{getpid()}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        temporary.replace(target)
-    except OSError as error:
-        raise KplmError(f"cannot write {target}: {error}. Give a path that can be written.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    with whole_file(target) as file:
+        file.buffer.write(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 
@@ -35,13 +36,19 @@ def grown_tokenizer(tokenizer: Tokenizer, words: Sequence[str]) -> Tokenizer:
     All else is cut as before, but for words that *begin* with a new word: greedy longest-match gives them that as first piece.
 
     Raises:
-        KplmError: it is no WordPiece.
+        KplmError: it is no WordPiece, or a word is empty, there twice, or in the vocabulary already.
     """
     content = json.loads(tokenizer.to_json())
     model = content["model"]
     if model["type"] != "WordPiece":
         raise KplmError(
             f"the tokenizer is a {model['type']}; only WordPiece vocabularies, such as BERT's, can take whole words in."
+        )
+    times, have = Counter(words), model["vocab"]
+    if bad := [word for word, count in times.items() if count > 1 or word in have or not word.strip()]:
+        told = ", ".join(map(repr, bad[:5]))
+        raise KplmError(
+            f"{told} cannot be new words: each must be there once, not empty and not in the vocabulary yet."
         )
     model["vocab"] |= {word: row for row, word in enumerate(words, next_id(tokenizer))}
     return Tokenizer(Rust.from_str(json.dumps(content, ensure_ascii=False)))

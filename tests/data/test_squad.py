@@ -143,6 +143,15 @@ def test_places_that_count_as_other_languages_do_are_told_where_the_answer_is(tm
         read(tmp_path, document(asked("a", ("lies", units))))
 
 
+@pytest.mark.parametrize("context", ["was rome\u0301", "was rome\u0301 good", "rome\u0301", "\u200brome\u0301\u200b"])
+def test_an_answer_may_end_with_what_no_token_stands_for(tokenizer: Tokenizer, context: str) -> None:
+    start, end = context.index("rome"), len(context.removesuffix(" good"))
+    [row] = encoder(tokenizer, 30, 4)([Example("who", context, spans=((start, end),))])
+    first, last = row["answer_tokens"]
+    assert first == last > 0
+    assert tuple(row["character_spans"][first]) == (start, start + 4)
+
+
 def test_json_lines_hold_spans_too(tmp_path: Path) -> None:
     row = {"id": "1", "text": "who?", "pair": "rome was", "spans": [[0, 4]]}
     example = example_from_json(row, "here")

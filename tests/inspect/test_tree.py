@@ -188,7 +188,7 @@ def test_the_command_prints_and_writes(
     [
         ("tree.svg", "give FILE.png or FILE.html"),
         ("tree", "give FILE.png or FILE.html"),
-        ("facts.spo/x.html", "cannot write"),
+        ("facts.spo/x.html", "Cannot write"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_an_error(

@@ -253,3 +253,9 @@ def test_a_model_without_weights_says_what_is_missing(tiny_bert: Path, tmp_path:
         extended(half, tmp_path / "out", text)
     assert not (tmp_path / "out").exists()
     assert read_weights(tiny_bert)
+
+
+@pytest.mark.parametrize("words", [["riverside", "riverside"], ["river"], [""], ["riverside", " "]])
+def test_words_that_are_there_twice_already_or_empty_are_refused(tokenizer: Tokenizer, words: list[str]) -> None:
+    with pytest.raises(KplmError, match=f"{words[-1]!r} cannot be new words: each must be there once"):
+        grown_tokenizer(tokenizer, words)
