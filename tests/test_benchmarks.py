@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from transformers import BertModel
 
 from benchmarks import __main__ as everything
 from benchmarks import (
+    curves,
     epoch,
     growth,
     harness,
@@ -141,6 +143,26 @@ def test_an_epoch_of_fewrel(data: Path, told: Any) -> None:
     found = told(epoch, "fewrel", data / "fewrel/train.jsonl", *TINY, "--packing", "64")
     assert {*epoch.SIDES, "kplm bfloat16 / transformers fixed float32", "kplm, padded positions"} <= names(found)
     assert found["details"] == {"sentences": 80, "rounds": 2}
+
+
+def test_curves_of_both_precisions(data: Path, told: Any, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curves, "MODEL", str(tiny_bert))
+    small = ["--seeds", 2, "--steps", 4, "--window", 2, "--batch_tokens", 256, "--threads", 1]
+    found = told(curves, data / "fewrel/train.jsonl", *small, "--picture", data / "curves.png")
+    assert {"two seeds in float32, apart", "the two precisions of a seed, apart"} <= names(found)
+    losses = found["details"]["losses"]
+    assert [[len(one) for one in losses[name]] for name in ("float32", "bfloat16")] == [[4, 4], [4, 4]]
+    assert losses["float32"][0] == pytest.approx(losses["bfloat16"][0], abs=0.05)
+    assert losses["float32"] != losses["bfloat16"]
+    assert (data / "curves.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_curves_are_as_far_apart_as_they_are() -> None:
+    assert curves.windows([1.0, 3.0, 5.0, 7.0, 9.0], 2).tolist() == [2.0, 6.0]
+    single = np.array([[1.0, 2.0], [2.0, 3.0]])
+    rows = {row.what: row for row in curves.compared({"float32": single, "bfloat16": single + 0.5})}
+    apart = rows["the two precisions of a seed, apart"]
+    assert (rows["two seeds in float32, apart"].value, apart.value, apart.met) == (1.0, 0.5, True)
 
 
 def test_an_epoch_of_reviews_with_trees(data: Path, told: Any) -> None:

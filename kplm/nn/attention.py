@@ -58,6 +58,7 @@ class Attention(nn.Module):
 def _joined(weights: list[Tensor]) -> Tensor:
     """One below the other; under autocast each is cast before, not the whole after, which moves half as much."""
     device = weights[0].device.type
-    if torch.is_autocast_enabled(device) and weights[0].dtype == torch.float32:
+    cast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    if cast and weights[0].dtype == torch.float32:
         weights = [weight.to(torch.get_autocast_dtype(device)) for weight in weights]
     return torch.cat(weights)

@@ -87,6 +87,13 @@ class Documents(Visibility):
 
 
 @dataclass(frozen=True)
+class PerhapsDocuments(Documents):
+    """The same where nobody looked: most rows hold one text, in which no block is hidden."""
+
+    sparse = False
+
+
+@dataclass(frozen=True)
 class Tree(Visibility):
     """A sentence grown with triples: the visible matrix of K-BERT (Liu et al., 2020, section 3.3) from two integers a token.
 
@@ -110,14 +117,16 @@ class Tree(Visibility):
 def by_fields(batch: Batch) -> Visibility:
     """Choose the rule by the fields the batch carries: trees if any has a branch, several texts a row, or one padded text a row.
 
-    Of packed rows the rule is known without a look at the numbers, for which a GPU would be waited for; while a model is compiled
-    nobody can look, and the rule is the one that is always right.
+    The numbers are looked at on a CPU alone: a GPU would be waited for, and while a model is compiled nobody can look. Then the rule
+    is the one that is always right.
     """
-    document, blind = batch["document"], PACKED in batch or torch.compiler.is_compiling()
-    if "branch" in batch and (blind or bool(batch["branch"].any())):
+    document = batch["document"]
+    looks = PACKED not in batch and can_look(document)
+    if "branch" in batch and (not looks or bool(batch["branch"].any())):
         return Tree(document, batch["branch"], batch["anchor"])
-    several = blind or (document.numel() > 0 and bool(document.max() > 1))
-    return Documents(document) if several else Padding(document)
+    if looks and not bool((document > 1).any()):
+        return Padding(document)
+    return Documents(document) if looks or PACKED in batch else PerhapsDocuments(document)
 
 
 def can_look(numbers: Tensor) -> bool:

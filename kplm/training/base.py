@@ -37,7 +37,7 @@ class Training(pl.LightningModule, ABC):
     Args:
         encoder: maps a batch to states ``[B, L, D]``.
         optimization: learning rates, decay and schedule.
-        compile: run the encoder through ``torch.compile``.
+        compile: run the encoder through ``torch.compile``: once, for batches of all shapes; pays on a GPU, and needs a C++ compiler on a CPU.
     """
 
     monitor: str
@@ -81,7 +81,7 @@ class Training(pl.LightningModule, ABC):
             self._check_sizes(module.sizes)
             module.suit(self.encoder.pictures)
         if self.compiled:
-            self.encoder.compile()
+            self.encoder.compile(dynamic=True)  # batches have many shapes
 
     def on_validation_epoch_start(self) -> None:
         """Forget earlier scores here, not where they are logged: what Lightning's inference mode makes cannot be updated in training."""

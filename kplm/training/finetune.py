@@ -24,7 +24,7 @@ class Finetune(Training):
         head: scores the states; built here for the encoder and the classes.
         labels: class names in the order of the logits; the command line fills them in from the data.
         optimization: learning rates, decay and schedule.
-        compile: run the encoder through ``torch.compile``.
+        compile: run the encoder through ``torch.compile``: once, for batches of all shapes; pays on a GPU, and needs a C++ compiler on a CPU.
         train_encoder: False trains the head alone, on what a frozen encoder without dropout tells it: a probe of the encoder.
     """
 

@@ -23,7 +23,7 @@ class Pretrain(Training):
         encoder: maps a batch to states ``[B, L, D]``.
         objective: maps encoder and batch to losses, such as a weighted sum of terms; built here for the encoder.
         optimization: learning rates, decay and schedule.
-        compile: run the encoder through ``torch.compile``.
+        compile: run the encoder through ``torch.compile``: once, for batches of all shapes; pays on a GPU, and needs a C++ compiler on a CPU.
     """
 
     monitor = "val/loss"
