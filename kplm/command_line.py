@@ -20,6 +20,7 @@ from kplm.errors import CheckpointError
 from kplm.folder import load_tensors
 from kplm.training.callbacks import PredictionFile, RandomState, Throughput
 from kplm.training.checkpoint import LastCheckpoint, WholeFiles, newest_last
+from kplm.training.sharding import refuse
 from kplm.training.termination import Termination
 
 NOISE = (
@@ -114,8 +115,13 @@ class CommandLine(LightningCLI):
         return None if path is None else str(path)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Where no logger is named: TensorBoard and CSV, side by side with the config and the checkpoints."""
+        """Where no logger is named: TensorBoard and CSV, side by side with the config and the checkpoints.
+
+        Raises:
+            KplmError: the strategy is one that kplm's models cannot be trained by.
+        """
         options = self._get(self.config_init, "trainer", default={})
+        refuse(options.get("strategy"))
         if options.get("logger") in (None, True) and not options.get("fast_dev_run"):
             root = options.get("default_root_dir") or "runs"
             board = TensorBoardLogger(root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -74,6 +75,17 @@ class Job:
 def together(jobs: Sequence[Job]) -> list[tuple[int, str]]:
     """Wait for all; what each of them ended with."""
     return [job.wait() for job in jobs]
+
+
+def ranks(count: int, call: Callable[..., Any], *arguments: Any) -> list[tuple[int, str]]:
+    """What each of several ranks ended with, which are started the way torchrun does."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(found.getsockname()[1])}
+    sizes = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
+    shared = {**place, **sizes, "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test"}
+    numbers = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
+    return together([Job(call, *arguments, environment={**shared, **own}) for own in numbers])
 
 
 def _run(

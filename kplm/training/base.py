@@ -15,6 +15,7 @@ from torchmetrics import Metric
 from kplm.errors import KplmError, MissingFieldError
 from kplm.models import BaseEncoder
 from kplm.training.optim import Optimization, clip, parameter_groups
+from kplm.training.sharding import Sharded, is_sharded, refuse, shard
 
 FITS = {
     "vocab_size": "Set data.tokenizer to the tokenizer of these weights.",
@@ -83,6 +84,16 @@ class Training(pl.LightningModule, ABC):
         if self.compiled:
             self.encoder.compile(dynamic=True)  # batches have many shapes
 
+    def configure_model(self) -> None:
+        """Share the weights out among all processes, where ``trainer.strategy`` is ``sharded``.
+
+        Raises:
+            KplmError: the model cannot be shared out, or another kind of FSDP is asked for.
+        """
+        refuse(self.trainer.strategy)
+        if isinstance(self.trainer.strategy, Sharded) and not is_sharded(self):
+            shard(self, self.device_mesh["data_parallel"])  # type: ignore[index]
+
     def on_validation_epoch_start(self) -> None:
         """Forget earlier scores here, not where they are logged: what Lightning's inference mode makes cannot be updated in training."""
         self._forget_scores()
@@ -134,8 +145,8 @@ class Training(pl.LightningModule, ABC):
 
     @property
     def _fused(self) -> bool:
-        """Whether the fused kernel may be used: not with loss scaling, not with parameters sharded by FSDP."""
-        return self.trainer.precision != "16-mixed" and "FSDP" not in type(self.trainer.strategy).__name__
+        """Whether the fused kernel may be used: not with loss scaling, not with weights that are shared out."""
+        return self.trainer.precision != "16-mixed" and not isinstance(self.trainer.strategy, Sharded)
 
     def _forget_scores(self) -> None:
         for part in self.modules():

@@ -88,7 +88,7 @@ class Finetune(Training):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits of the head, C classes on the last axis."""
-        return self.head(self.encoder, batch)
+        return self._logits(batch)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The head's loss on one batch.
@@ -96,7 +96,7 @@ class Finetune(Training):
         Raises:
             KplmError: the loss is not finite.
         """
-        loss = self.finite(self.head.loss(self(batch), batch), index)
+        loss = self.finite(self.head.loss(self._logits(batch), batch), index)
         self.log("train/loss", loss.detach(), batch_size=len(batch["input_ids"]), prog_bar=True)
         return loss
 
@@ -118,10 +118,14 @@ class Finetune(Training):
 
     def predict_step(self, batch: Batch, index: int) -> list[tuple[int, dict[str, Any]]]:
         """``(row, answer)`` for each row of the batch."""
-        return list(zip(batch["row"].tolist(), self.head.decode(self(batch), batch)))
+        return list(zip(batch["row"].tolist(), self.head.decode(self._logits(batch), batch)))
+
+    def _logits(self, batch: Batch) -> Any:
+        """The forward pass, for steps: FSDP gathers weights around a step, and would put them away behind a call of the module in it."""
+        return self.head(self.encoder, batch)
 
     def _evaluate(self, batch: Batch, loss: MeanMetric, scores: MetricCollection) -> None:
-        logits = self(batch)
+        logits = self._logits(batch)
         loss.update(self.head.loss(logits, batch), len(batch["input_ids"]))
         self.head.score(scores, logits, batch)
 

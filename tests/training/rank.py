@@ -8,15 +8,17 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from torch import nn
 
 from kplm.training import Training
 from kplm.training.callbacks import PredictionFile, RandomState
+from kplm.training.checkpoint import WholeFiles
 from tests.training import run
 from tests.training.cases import CASES, Places
 
 STEPS, RANKS = 3, 2
+SHARDED = ("bert_pretraining", "ernie_typing", "sembert_classify", "sensebert_senses", "vlbert_answers")
 Told = dict[str, Any]
 
 
@@ -68,7 +70,23 @@ def told(name: str, places: Places, folder: Path, **options: Any) -> Told:
     return {"losses": losses.seen, "scores": scores, "answers": answers}
 
 
+def resumed(places: Places, folder: Path, checkpoint: Path | None = None) -> list[Any]:
+    """Losses of a model whose weights are shared out; a run without a checkpoint to go on from is saved behind two steps."""
+    pl.seed_everything(3 if checkpoint is None else 9, verbose=False)
+    (model, data), losses = CASES["ernie_pretraining"](places), Losses()
+    saved = ModelCheckpoint(folder, filename="two", every_n_train_steps=2)
+    quick = {"max_steps": 5, "limit_val_batches": 0, "gradient_clip_val": 1.0, "plugins": [WholeFiles()]}
+    callbacks = [RandomState(), losses, *([saved] if checkpoint is None else [])]
+    trainer = run.trainer(folder, callbacks, strategy="sharded", devices=RANKS, **quick)
+    trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    return losses.seen
+
+
 def all_cases(folder: Path, places: Places) -> None:
     """All cases in one process, as starting one costs more than running them."""
-    found = {name: told(name, places, folder, strategy="ddp", devices=RANKS) for name in CASES}
+    found: Told = {name: told(name, places, folder, strategy="ddp", devices=RANKS) for name in CASES}
+    found["sharded"] = {name: told(name, places, folder, strategy="sharded", devices=RANKS) for name in SHARDED}
+    found["whole"] = resumed(places, folder)
+    [saved] = folder.glob("two*.ckpt")
+    found["resumed"] = resumed(places, folder, saved)
     (folder / f"told_{torch.distributed.get_rank()}.json").write_text(json.dumps(found))

@@ -6,8 +6,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from multiprocessing import get_context
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,10 @@ from kplm.errors import CheckpointError, Terminated
 from kplm.training.callbacks import RandomState
 from kplm.training.checkpoint import LastCheckpoint, WholeFiles
 from kplm.training.termination import Termination
+from tests.processes import ranks
 from tests.training import run
 from tests.training.cases import CASES, Places
 from tests.training.rank import RANKS, Losses
-from tests.training.test_ranks import environment
 
 
 class Signalled(Callback):
@@ -129,22 +128,9 @@ def test_last_starts_anew_where_there_is_none_and_nothing_else_does(config: str,
     assert (tmp_path / "checkpoints" / "last.ckpt").is_file()
 
 
-def two(call: Callable[[], int], printed: Path) -> list[int | None]:
-    """The exit statuses of two ranks; what they print goes to files."""
-    shared = environment()
-
-    def rank(number: str) -> None:
-        os.environ.update({**shared, "RANK": number, "LOCAL_RANK": number})
-        with (printed / number).open("w") as sys.stderr:
-            status = call()
-        os._exit(status)
-
-    started = [get_context("fork").Process(target=rank, args=(str(number),)) for number in range(RANKS)]
-    for process in started:
-        process.start()
-    for process in started:
-        process.join(timeout=120)
-    return [process.exitcode for process in started]
+def command(words: list[str]) -> None:
+    """The command as a process."""
+    sys.exit(main(words))
 
 
 @pytest.mark.parametrize(
@@ -157,11 +143,12 @@ def two(call: Callable[[], int], printed: Path) -> list[int | None]:
 def test_a_signal_to_one_of_two_ranks_ends_both_with_a_checkpoint_to_go_on_from(
     number: int, statuses: list[int], said: str, step: int, config: str, tmp_path: Path
 ) -> None:
-    ranks = ["--trainer.strategy=ddp", f"--trainer.devices={RANKS}", "--trainer.max_epochs=4"]
-    words = ["fit", "-c", config, "--trainer.default_root_dir", str(tmp_path), *ranks]
-    assert two(lambda: main([*words, *signalled(number, step=3, rank=1)]), tmp_path) == statuses
-    assert said in (tmp_path / "0").read_text()
-    assert f"--ckpt_path {tmp_path}/checkpoints/last.ckpt" in (tmp_path / "0").read_text()
+    several = ["--trainer.strategy=ddp", f"--trainer.devices={RANKS}", "--trainer.max_epochs=4"]
+    words = ["fit", "-c", config, "--trainer.default_root_dir", str(tmp_path), *several]
+    ended = ranks(RANKS, command, [*words, *signalled(number, step=3, rank=1)])
+    assert [status for status, _ in ended] == statuses, ended[0][1][-2000:]
+    assert said in ended[0][1]
+    assert f"--ckpt_path {tmp_path}/checkpoints/last.ckpt" in ended[0][1]
     assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == step
 
 
