@@ -100,7 +100,6 @@ class LengthBatched(pl.LightningDataModule, ABC):
 
     def setup(self, stage: str) -> None:
         """Read the files of a stage; each file once."""
-        self._loader = None
         names = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("predict",)}[stage]
         for name in names:
             if name not in self._rows and (name != "val" or self.files["val"] is not None):
@@ -132,12 +131,8 @@ class LengthBatched(pl.LightningDataModule, ABC):
 
         Lightning restores loaders too, but not those it opened before to count the steps of the learning rate's schedule.
         """
-        if self.trainer is None or self.trainer.state.fn != "fit":
-            return
-        if self._loader is None:
+        if self.trainer is not None and self.trainer.state.fn == "fit":
             self._resume = state_dict.get("train")
-        elif "train" in state_dict:  # a strategy that shares weights out restores late
-            self._loader.load_state_dict(state_dict["train"])
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
         """Every row once over all ranks; no loader where no file is given."""

@@ -41,6 +41,13 @@ class Sharded(ModelParallelStrategy):
         self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
 
+    def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
+        """Read tensors and never code; the training data, which Lightning has opened by now, is opened again where the run left it."""
+        found = super().load_checkpoint(checkpoint_path, weights_only=True)
+        if self.lightning_module is not None:
+            self.lightning_module.trainer.fit_loop._combined_loader = None
+        return found
+
     def on_validation_start(self) -> None:
         """Gather all weights until the end, as processes may have different numbers of batches to score."""
         self._keep_whole(True)

@@ -71,10 +71,10 @@ def told(name: str, places: Places, folder: Path, **options: Any) -> Told:
 
 
 def resumed(places: Places, folder: Path, checkpoint: Path | None = None) -> list[Any]:
-    """Losses of a model whose weights are shared out; a run without a checkpoint to go on from is saved behind two steps."""
+    """Losses of a model whose weights are shared out; a run without a checkpoint to go on from is saved behind three steps."""
     pl.seed_everything(3 if checkpoint is None else 9, verbose=False)
     (model, data), losses = CASES["ernie_pretraining"](places), Losses()
-    saved = ModelCheckpoint(folder, filename="two", every_n_train_steps=2)
+    saved = ModelCheckpoint(folder, filename="three", every_n_train_steps=3)
     quick = {"max_steps": 5, "limit_val_batches": 0, "gradient_clip_val": 1.0, "plugins": [WholeFiles()]}
     callbacks = [RandomState(), losses, *([saved] if checkpoint is None else [])]
     trainer = run.trainer(folder, callbacks, strategy="sharded", devices=RANKS, **quick)
@@ -87,6 +87,6 @@ def all_cases(folder: Path, places: Places) -> None:
     found: Told = {name: told(name, places, folder, strategy="ddp", devices=RANKS) for name in CASES}
     found["sharded"] = {name: told(name, places, folder, strategy="sharded", devices=RANKS) for name in SHARDED}
     found["whole"] = resumed(places, folder)
-    [saved] = folder.glob("two*.ckpt")
+    [saved] = folder.glob("three*.ckpt")
     found["resumed"] = resumed(places, folder, saved)
     (folder / f"told_{torch.distributed.get_rank()}.json").write_text(json.dumps(found))
