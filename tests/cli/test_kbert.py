@@ -53,6 +53,7 @@ def config(folder: Path, tiny_bert: Path) -> dict[str, Any]:
         "init_args": {"graph": str(folder / "graph.spo"), "match": "longest"},
     }
     pool = {"class_path": "kplm.nn.pooling.Mean"}
+    start = {"pretrained": str(tiny_bert), "dropout": 0.0}  # it learns all, by any processor
     return {
         "trainer": {
             "max_epochs": 4,
@@ -65,7 +66,7 @@ def config(folder: Path, tiny_bert: Path) -> dict[str, Any]:
         "model": {
             "class_path": "kplm.training.Finetune",
             "init_args": {
-                "encoder": {"class_path": "kplm.hub.bert", "init_args": {"pretrained": str(tiny_bert)}},
+                "encoder": {"class_path": "kplm.hub.bert", "init_args": start},
                 "head": {"class_path": "kplm.heads.Classify", "init_args": {"pool": pool}},
                 "optimization": {"lr": 3e-3, "fresh_lr": 1e-2},
             },

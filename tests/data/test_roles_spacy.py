@@ -119,7 +119,8 @@ def test_a_parse_that_lacks_what_rules_read_is_made_again(without: tuple[str, ..
     ]
 
 
-def test_a_name_that_stands_for_no_source_is_told() -> None:
+def test_a_name_that_stands_for_no_source_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(
         KplmError, match=r"'rule' names no source of roles. Give rules; .*org/model. Did you mean 'rules'"
     ):
