@@ -19,7 +19,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from kplm.errors import CheckpointError
 from kplm.folder import load_tensors
 from kplm.training.callbacks import PredictionFile, RandomState, Throughput
-from kplm.training.checkpoint import LastCheckpoint, WholeFiles, newest_last
+from kplm.training.checkpoint import LastCheckpoint, newest_last
 from kplm.training.sharding import refuse
 from kplm.training.termination import Termination
 
@@ -149,7 +149,7 @@ def lightning(args: Sequence[str], run: bool = True) -> CommandLine:
         save_config_kwargs={"overwrite": True},
         trainer_defaults={
             "use_distributed_sampler": False,
-            "plugins": [WholeFiles()],
+            "plugins": [{"class_path": "kplm.training.checkpoint.WholeFiles"}],
             "callbacks": [RandomState(), Throughput(), Termination(), *([PredictionFile(out)] if out else [])],
         },
         args=words,

@@ -193,7 +193,7 @@ def _gradients(named: Tensors, outputs: Tensors) -> Iterator[Row]:
             yield differ(name, named[name.removeprefix("grad.")].grad, outputs[name])
     if "gradnorm.obj_downsample_weight" in outputs:
         grad = named["image_feature_extractor.obj_downsample.1.weight"].grad
-        want = outputs["gradnorm.obj_downsample_weight"]  # 80: float32 sums of so much differ from one processor to another
+        want = outputs["gradnorm.obj_downsample_weight"]  # 80, which processors sum up to different last digits
         yield differ("gradnorm.obj_downsample_weight", grad.norm(), want, limit=1e-5 * want.item())
 
 
