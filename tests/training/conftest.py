@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.cases import Places, made
+from tests.training.rows import Places, made
 
 
 @pytest.fixture(scope="session")

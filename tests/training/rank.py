@@ -15,7 +15,8 @@ from kplm.training import Training
 from kplm.training.callbacks import PredictionFile, RandomState
 from kplm.training.checkpoint import WholeFiles
 from tests.training import run
-from tests.training.cases import CASES, Places
+from tests.training.cases import CASES
+from tests.training.rows import Places
 
 STEPS, RANKS = 3, 2
 SHARDED = ("bert_pretraining", "ernie_typing", "sembert_classify", "sensebert_senses", "vlbert_answers")

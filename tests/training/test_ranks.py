@@ -14,8 +14,9 @@ from kplm.training import Pretrain
 from kplm.training.sharding import refuse, shard
 from tests.conftest import ENTITIES, tiny_ernie
 from tests.processes import ranks
-from tests.training.cases import CASES, Places
+from tests.training.cases import CASES
 from tests.training.rank import RANKS, SHARDED, STEPS, Told, all_cases, told
+from tests.training.rows import Places
 
 
 @pytest.fixture(scope="module")

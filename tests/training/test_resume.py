@@ -14,8 +14,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from kplm.training.callbacks import RandomState
 from tests.processes import Job
 from tests.training import run
-from tests.training.cases import CASES, Places
+from tests.training.cases import CASES
 from tests.training.rank import Losses
+from tests.training.rows import Places
 
 DIES_AFTER = 15
 """In the middle of the second of two epochs of ten steps, one step behind the last checkpoint."""

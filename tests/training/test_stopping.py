@@ -23,8 +23,9 @@ from kplm.training.checkpoint import LastCheckpoint, WholeFiles
 from kplm.training.termination import Termination
 from tests.processes import ranks
 from tests.training import run
-from tests.training.cases import CASES, Places
+from tests.training.cases import CASES
 from tests.training.rank import RANKS, Losses
+from tests.training.rows import Places
 
 
 class Signalled(Callback):
