@@ -134,3 +134,15 @@ def test_mistakes_are_named(encoder: ErnieThu, batch: dict[str, Tensor]) -> None
     batch["mlm_label"] = batch.pop("mlm_labels")
     with pytest.raises(MissingFieldError, match="Did you mean 'mlm_label'"):
         objective(encoder, batch)
+
+
+def test_only_hidden_words_are_scored(encoder: ErnieThu, batch: dict[str, Tensor]) -> None:
+    objective, scored = Weighted([MaskedWords()]), []
+    objective.build(encoder)
+    assert encoder.pooler is None, "nobody reads it"
+    transform = objective.terms["masked_words"].transform
+    transform.register_forward_hook(lambda part, given, found: scored.append(found.shape))
+    objective(encoder, batch)
+    hidden = int((batch["mlm_labels"] != IGNORE).sum())
+    assert 0 < hidden < batch["mlm_labels"].numel()
+    assert scored == [(hidden, CONFIG.hidden)]
