@@ -32,7 +32,7 @@ from benchmarks.rows import packed
 from benchmarks.steps import inputs, moved, training
 from benchmarks.systems import ENTITIES, SIZES, SYSTEMS, seeded, texts, their_config
 from kplm.config import ErnieThuConfig
-from kplm.data.packing import Packing, packing_steps
+from kplm.data.packing import Packing, row_steps
 from kplm.fields import IGNORE, Batch
 from kplm.masking import EntityNoise
 from kplm.objectives import EntityDenoising, MaskedWords, NextSentence, Supersenses, Term, Weighted
@@ -87,7 +87,7 @@ def side(name: str, setting: Setting) -> Step:
     if name == "transformers":
         return _theirs(batch, setting)
     if name == "kplm":
-        for pack in packing_steps(setting.packing):
+        for pack in row_steps(setting.packing):
             batch = pack(batch)
     encoder = SYSTEMS[setting.system if name == "kplm" else "bert"].build(SIZES[setting.size])
     terms = [term for term in TERMS[setting.system] if name == "kplm" or term in PLAIN]

@@ -14,7 +14,7 @@ from kplm.data.annotate import Tree
 from kplm.data.batches import LengthBatches
 from kplm.data.collate import Collator
 from kplm.data.encode import Row, TextEncoder
-from kplm.data.packing import Packing, packing_steps
+from kplm.data.packing import Packing, row_steps
 from kplm.data.sources import FewRel, Tsv
 from kplm.locate import locate
 from kplm.text import Tokenizer
@@ -44,7 +44,7 @@ def batches_by_length(rows: Sequence[Row], tokens: int, most: int = 32) -> list[
 
 def collated(rows: Sequence[Row], batch: Sequence[int], packing: Packing = "none") -> dict[str, Tensor]:
     """One batch as training gets it."""
-    return Collator(packing_steps(packing))([rows[i] for i in batch])
+    return Collator(row_steps(packing))([rows[i] for i in batch])
 
 
 def packed(given: str) -> Packing:

@@ -20,6 +20,8 @@ IGNORE = -100
 """The label of positions that no loss and no metric counts."""
 PACKED = "packed_rows"
 """The field by which a batch asks the encoder to let several examples share a row."""
+ALL_VISIBLE = "all_visible"
+"""The field by which a batch says that no two of its tokens in a row are hidden from each other, so that nobody has to look."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ FIELDS: dict[str, Field] = {
         0,
         "number of the example, from 1, that has each place of the layers' rows; of the whole batch",
     ),
+    ALL_VISIBLE: Field("", torch.bool, 1, "there, and True, where every row is one text without branches"),
     "epoch": Field("", torch.int64, 0, "how often the row was given out before; with it maskers draw anew each time"),
     "row": Field("", torch.int64, -1, "index of the example in its file, so that predictions keep their order"),
 }

@@ -16,7 +16,7 @@ from kplm.data.encode import Row, TextEncoder
 from kplm.data.example import Example
 from kplm.data.loading import LengthBatched
 from kplm.data.mirror import Mirror
-from kplm.data.packing import Packing, packing_steps
+from kplm.data.packing import Packing, row_steps
 from kplm.data.pretraining import ALWAYS, Masking, masked
 from kplm.data.sources import Captions, PlainText, Source
 from kplm.errors import DataError, KplmError
@@ -146,7 +146,7 @@ class CaptionData(LengthBatched):
     ) -> None:
         files = {"train": train, "val": val, "test": test, "predict": None}
         super().__init__(files, batch_tokens, batch_rows, workers, seed)
-        self.packing = packing_steps(packing)
+        self.packing = row_steps(packing)
         check_shares(mismatched=mismatched or 0)
         self.source, self.texts = source or Captions(), texts
         self.maskers, self.mismatched, self.together = maskers or [], mismatched, together

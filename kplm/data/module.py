@@ -17,7 +17,7 @@ from kplm.data.encode import Row, TextEncoder, Truncation, answered, unlabelled
 from kplm.data.example import Example
 from kplm.data.loading import Collate, LengthBatched
 from kplm.data.mirror import Mirror
-from kplm.data.packing import Packing, packing_steps
+from kplm.data.packing import Packing, row_steps
 from kplm.data.questions import QuestionCollator, Questions, Windowed
 from kplm.data.role_targets import RoleTargets
 from kplm.data.sources import JsonLines, PlainText, Source
@@ -149,7 +149,7 @@ class TextData(LengthBatched):
         super().__init__(files, batch_tokens, batch_rows, workers, seed)
         self.source, self.predict_source, self.task = source, predict_source, task
         self.labels, self.least_count, self.knowledge = labels, least_count, knowledge
-        self.packing = packing_steps(packing)
+        self.packing = row_steps(packing)
         rust = Tokenizer.from_file(locate(tokenizer))
         how: dict[str, Any] = {
             "specials": specials,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from kplm.errors import KplmError
-from kplm.fields import PACKED
+from kplm.fields import ALL_VISIBLE, PACKED
 from kplm.text.tokens import Ints
 
 Packing = Literal["none", "rows"] | int
@@ -49,9 +49,16 @@ class PackRows:
         return {**batch, PACKED: rows} if rows.numel() < padded else batch
 
 
-def packing_steps(packing: Packing) -> list[PackRows]:
-    """The steps of a collator that a setting asks for."""
-    return [] if packing == "none" else [PackRows(packing)]
+def row_steps(packing: Packing) -> list[Callable[[dict[str, Tensor]], dict[str, Tensor]]]:
+    """The last steps of a collator: what the encoder is told of the rows, and which examples share one."""
+    return [tell_visible] if packing == "none" else [tell_visible, PackRows(packing)]
+
+
+def tell_visible(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The batch, with ``all_visible [B]`` where that is so: the encoder cannot look at the numbers of a GPU without waiting for it."""
+    document, branch = batch["document"], batch.get("branch")
+    hidden = bool((document > 1).any()) or (branch is not None and bool(branch.any()))
+    return batch if hidden else {**batch, ALL_VISIBLE: torch.ones(len(document), dtype=torch.bool)}
 
 
 def positions_of(batch: dict[str, Tensor]) -> tuple[Ints, int]:

@@ -16,7 +16,7 @@ from kplm.data.annotate import Entities
 from kplm.data.collate import Collator
 from kplm.data.encode import TextEncoder
 from kplm.data.loading import LengthBatched
-from kplm.data.packing import Packing, packing_steps
+from kplm.data.packing import Packing, row_steps
 from kplm.data.stored import CorpusRows, read_meta
 from kplm.errors import DataError, MissingFieldError
 from kplm.knowledge import Knowledge
@@ -61,7 +61,7 @@ class CorpusData(LengthBatched):
         files = {"train": train, "val": val, "test": test, "predict": None}
         super().__init__(files, batch_tokens, batch_rows, workers, seed)
         self.maskers, self.entities = maskers or [], entities
-        self.packing = packing_steps(packing)
+        self.packing = row_steps(packing)
         if entities is not None:
             entities.switch(knowledge)
         for masker in self.maskers:

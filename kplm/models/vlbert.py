@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from kplm.config import VlBertConfig
 from kplm.errors import KplmError
-from kplm.fields import Batch
+from kplm.fields import ALL_VISIBLE, Batch
 from kplm.models.base import BaseEncoder, initialise
 from kplm.models.encoder import Encoder
 from kplm.nn.embeddings import Embeddings, bert_terms
@@ -201,7 +201,7 @@ def _placed_in(batch: Batch) -> dict[str, Tensor]:
     for name in ("branch", "anchor"):
         if name in batch:
             found[name] = torch.cat([batch[name], 0 * regions, 0 * end], dim=1)
-    return found
+    return found | ({ALL_VISIBLE: batch[ALL_VISIBLE]} if ALL_VISIBLE in batch else {})
 
 
 def _terms(config: VlBertConfig) -> dict[str, nn.Module]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from kplm.fields import PACKED, Batch
+from kplm.fields import ALL_VISIBLE, PACKED, Batch
 
 if TYPE_CHECKING:
     from torch.nn.attention.flex_attention import BlockMask
@@ -118,9 +118,11 @@ def by_fields(batch: Batch) -> Visibility:
     """Choose the rule by the fields the batch carries: trees if any has a branch, several texts a row, or one padded text a row.
 
     The numbers are looked at on a CPU alone: a GPU would be waited for, and while a model is compiled nobody can look. Then the rule
-    is the one that is always right.
+    is the one that is always right, unless the batch says that it is the simplest.
     """
     document = batch["document"]
+    if ALL_VISIBLE in batch:
+        return Padding(document)
     looks = PACKED not in batch and can_look(document)
     if "branch" in batch and (not looks or bool(batch["branch"].any())):
         return Tree(document, batch["branch"], batch["anchor"])

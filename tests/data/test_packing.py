@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kplm.data.module import TextData
-from kplm.data.packing import PackRows, packing_steps, padded_share, shared_rows
+from kplm.data.packing import PackRows, padded_share, row_steps, shared_rows, tell_visible
 from kplm.data.pretraining import CorpusData
 from kplm.data.sources import JsonLines
 from kplm.errors import KplmError
-from kplm.fields import FIELDS, PACKED
+from kplm.fields import ALL_VISIBLE, FIELDS, PACKED
 from kplm.masking import MaskWords, WholeWords
+from kplm.nn.visibility import by_fields
 
 SIZES = st.lists(st.integers(1, 60), min_size=1, max_size=24)
 
@@ -43,6 +44,19 @@ def test_no_row_is_wider_than_asked_for_or_than_the_longest_example(sizes: list[
     assert rows.shape[1] <= max(room, max(sizes))
     if max(room, max(sizes)) < 2 * min(sizes):
         assert len(rows) == len(sizes)
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=6), st.booleans())
+def test_a_batch_says_that_all_is_visible_only_where_it_is(numbers: list[int], tree: bool) -> None:
+    numbered = torch.tensor([numbers])
+    batch = {"document": numbered}
+    if tree:
+        batch = {"document": torch.ones_like(numbered), "branch": numbered, "anchor": 0 * numbered}
+    real, found = batch["document"] != 0, tell_visible(batch)
+    assert (ALL_VISIBLE in found) == (max(numbers) <= (0 if tree else 1))
+    if ALL_VISIBLE in found:
+        assert found[ALL_VISIBLE].tolist() == [True]
+        assert by_fields(batch).dense()[real[:, :, None] & real[:, None, :]].all()
 
 
 @given(SIZES)
@@ -90,7 +104,7 @@ def test_regions_and_the_end_count() -> None:
 @pytest.mark.parametrize("packing", [0, -3])
 def test_rows_without_room_are_refused(packing: int) -> None:
     with pytest.raises(KplmError, match=f"data.packing={packing}; possible are 'none', 'rows' and the positions"):
-        packing_steps(packing)
+        row_steps(packing)
 
 
 def test_tasks_pack_when_asked(class_files: dict[str, str], tiny_bert: Path) -> None:

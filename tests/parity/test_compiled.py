@@ -13,6 +13,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch.func import functional_call
 from torch.nn import Parameter
 
+from kplm.data.packing import tell_visible
 from kplm.fields import PACKED
 from kplm.heads import Classify
 from kplm.nn.visibility import Documents, Padding, Tree, by_fields
@@ -82,5 +83,7 @@ def test_the_rule_that_is_always_right_is_taken_where_one_cannot_look() -> None:
     away = by_fields({name: value.to("meta") for name, value in plain.items()})
     assert isinstance(away, Documents)
     assert not away.sparse
+    told = {name: value.to("meta") for name, value in tell_visible(tree).items()}
+    assert isinstance(by_fields(told), Padding)
     assert by_fields({**plain, PACKED: one}).sparse
     assert isinstance(by_fields({name: value.to("meta") for name, value in tree.items()}), Tree)
