@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options, given = _options().parse_known_args(arguments)
     configs = [word for path in options.configs for word in ("-c", path)]
     data = lightning([*configs, *given], run=False).datamodule
-    shipped: Packing = next((step.packing for step in data.packing), "none")
+    shipped: Packing = next((step.packing for step in data.packing if isinstance(step, PackRows)), "none")
     packings = list(dict.fromkeys(["none", shipped, *options.packing]))
     data.setup("fit")
     found = shares(islice(data.train_dataloader(), options.batches), packings)

@@ -106,7 +106,7 @@ FIELDS: dict[str, Field] = {
         0,
         "number of the example, from 1, that has each place of the layers' rows; of the whole batch",
     ),
-    ALL_VISIBLE: Field("", torch.bool, 1, "there, and True, where every row is one text without branches"),
+    ALL_VISIBLE: Field("", torch.int64, 1, "there, and 1, where every row is one text without branches"),
     "epoch": Field("", torch.int64, 0, "how often the row was given out before; with it maskers draw anew each time"),
     "row": Field("", torch.int64, -1, "index of the example in its file, so that predictions keep their order"),
 }

@@ -58,7 +58,7 @@ def tell_visible(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """The batch, with ``all_visible [B]`` where that is so: the encoder cannot look at the numbers of a GPU without waiting for it."""
     document, branch = batch["document"], batch.get("branch")
     hidden = bool((document > 1).any()) or (branch is not None and bool(branch.any()))
-    return batch if hidden else {**batch, ALL_VISIBLE: torch.ones(len(document), dtype=torch.bool)}
+    return batch if hidden else {**batch, ALL_VISIBLE: torch.ones_like(document[:, 0])}
 
 
 def positions_of(batch: dict[str, Tensor]) -> tuple[Ints, int]:

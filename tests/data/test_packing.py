@@ -55,7 +55,7 @@ def test_a_batch_says_that_all_is_visible_only_where_it_is(numbers: list[int], t
     real, found = batch["document"] != 0, tell_visible(batch)
     assert (ALL_VISIBLE in found) == (max(numbers) <= (0 if tree else 1))
     if ALL_VISIBLE in found:
-        assert found[ALL_VISIBLE].tolist() == [True]
+        assert found[ALL_VISIBLE].tolist() == [1]
         assert by_fields(batch).dense()[real[:, :, None] & real[:, None, :]].all()
 
 
