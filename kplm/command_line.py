@@ -20,6 +20,7 @@ from kplm.errors import CheckpointError
 from kplm.folder import load_tensors
 from kplm.training.callbacks import PredictionFile, RandomState, Throughput
 from kplm.training.checkpoint import LastCheckpoint, newest_last
+from kplm.training.memory import KeptMemory
 from kplm.training.sharding import refuse
 from kplm.training.termination import Termination
 
@@ -150,7 +151,13 @@ def lightning(args: Sequence[str], run: bool = True) -> CommandLine:
         trainer_defaults={
             "use_distributed_sampler": False,
             "plugins": [{"class_path": "kplm.training.checkpoint.WholeFiles"}],
-            "callbacks": [RandomState(), Throughput(), Termination(), *([PredictionFile(out)] if out else [])],
+            "callbacks": [
+                RandomState(),
+                Throughput(),
+                KeptMemory(),
+                Termination(),
+                *([PredictionFile(out)] if out else []),
+            ],
         },
         args=words,
         run=run,
