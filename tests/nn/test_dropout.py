@@ -27,6 +27,13 @@ def test_without_training_or_a_share_nothing_changes(share: float) -> None:
     assert not torch.equal(Dropout(0.5).train()(states), states)
 
 
+def test_no_states_are_dropped_too() -> None:
+    none = torch.zeros(2, 0, 3, requires_grad=True)
+    drop(none, 0.5).sum().backward()
+    assert none.grad is not None
+    assert none.grad.shape == none.shape
+
+
 def test_all_may_be_dropped() -> None:
     assert not drop(torch.randn(3, 5), 1.0).any()
 
