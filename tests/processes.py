@@ -8,7 +8,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing import get_context
+from multiprocessing import get_context, set_start_method
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,7 @@ def _run(
         os.dup2(file, stream)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
+    set_start_method(None, force=True)  # type: ignore[arg-type]  # a command's own, so that its workers end with it
     try:
         call(*arguments, **named)
     except KeyboardInterrupt:
