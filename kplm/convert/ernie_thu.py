@@ -15,7 +15,7 @@ from kplm.config import EncoderConfig, ErnieThuConfig
 from kplm.convert.bert import PRETRAINING as BERT_PRETRAINING
 from kplm.convert.bert import sizes_from, to_sizes
 from kplm.convert.keys import KeyTable, State, matrix
-from kplm.convert.settings import built_from, read_settings, vocabulary
+from kplm.convert.settings import built_from, check_layers, read_settings, vocabulary
 from kplm.convert.weights import read_weights
 from kplm.errors import CheckpointError
 from kplm.heads import EntityType, Head, Relation
@@ -127,8 +127,7 @@ def config_from(found: Mapping[str, Any], state: Mapping[str, Tensor]) -> ErnieT
     """
     given, sizes = tuple(found.get("layer_types") or ()), sizes_from(found)
     layers = max(sizes.get("layers", EncoderConfig.layers), len(given))
-    if layers > len(state):
-        raise CheckpointError(f"{layers} layers cannot be told by {len(state)} tensors. Use their own config file.")
+    check_layers(layers, state)
     seen = tuple(_kind(i, state) for i in range(layers))
     kinds = given + ("sim",) * (layers - len(given)) if given else seen
     if kinds != seen:

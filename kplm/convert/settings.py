@@ -98,6 +98,16 @@ def built_from(path: Path, state: Mapping[str, Tensor], config: Callable[[], C],
         ) from error
 
 
+def check_layers(layers: int, state: Mapping[str, Tensor]) -> None:
+    """Refuse more layers than there are tensors, before anything is done for each.
+
+    Raises:
+        CheckpointError: there are.
+    """
+    if layers > len(state):
+        raise CheckpointError(f"{layers} layers cannot be told by {len(state)} tensors. Use their own config file.")
+
+
 def vocabulary(path: Path, rows: int) -> Path | None:
     """The vocabulary beside the weights, if it is there.
 
@@ -133,10 +143,7 @@ def lines(path: Path) -> list[str]:
 
 def _check_size(config: C, state: Mapping[str, Tensor], kind: Callable[[C], nn.Module]) -> None:
     there = sum(tensor.numel() for tensor in state.values())
-    if config.layers > len(state):
-        raise CheckpointError(
-            f"{config.layers} layers cannot be told by {len(state)} tensors. Use their own config file."
-        )
+    check_layers(config.layers, state)
     with torch.device("meta"):
         asked = sum(weight.numel() for weight in kind(config).parameters())
     if asked > TIMES * there + SLACK:
