@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from benchmarks.own_process import MEBIBYTE, in_own_process, memory
 from benchmarks.report import Row
+from kplm.training.memory import keep_memory
 
 WARM_UP = 2
 """Rounds that are not counted; their numbers are below 0."""
@@ -77,13 +78,15 @@ def alternate(
 
 
 def measured(recipes: Mapping[str, Recipe], options: argparse.Namespace, rounds: int | None = None) -> dict[str, Times]:
-    """Make every side in this process and let them take turns.
+    """Make every side in this process and let them take turns; on a CPU it keeps its memory for all of them, as ``kplm fit`` does.
 
     Args:
         recipes: name to what makes the step.
         options: with what :func:`add_options` adds.
         rounds: how many are counted, if not ``options.steps``.
     """
+    if options.device == "cpu":
+        keep_memory()
     sides = {name: recipe() for name, recipe in recipes.items()}
     return alternate(sides, options.steps if rounds is None else rounds, options.device, options.seconds)
 

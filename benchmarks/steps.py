@@ -69,7 +69,7 @@ def ours(model: BaseEncoder) -> Pool:
 
     def pool(batch: Batch) -> Tensor:
         assert model.pooler is not None
-        return model.pooler(model(batch), batch)
+        return model.pooler(model(batch, model.pooler.positions(batch)), batch)
 
     return pool
 

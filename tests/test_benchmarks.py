@@ -116,7 +116,9 @@ def test_a_step_of_each_system_is_compared_with_plain_bert_and_with_transformers
 def test_a_step_tells_what_it_costs(told: Any) -> None:
     found = {row["what"]: row["value"] for row in told(step, "bert", *TINY, *SMALL, "--cost")["rows"]}
     assert found["kplm, peak memory"] > 0
-    assert found["transformers, operations of a step"] == pytest.approx(found["kplm, operations of a step"], rel=0.3)
+    assert 0 < found["kplm, operations of a step"] < found["transformers, operations of a step"], (
+        "who computes all states"
+    )
 
 
 def test_a_step_reads_real_texts_and_trees(data: Path, told: Any) -> None:

@@ -45,7 +45,8 @@ class Answer(PooledHead):
         """A transform, and a linear map to the answers; the pooler goes."""
         super().build(encoder, names)
         encoder.pooler = None
-        self.transform = Transform(encoder.config, encoder.width, encoder.width)
+        width = self.pool.vectors * encoder.width
+        self.transform = Transform(encoder.config, width, width)
         start = {name.removeprefix(START): own for name, own in encoder.beside.items() if name.startswith(START)}
         if start:
             self.transform.load_state_dict(start)
@@ -63,8 +64,7 @@ class Answer(PooledHead):
 
     def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
         """Score each answer: ``[B, C]``."""
-        pooled = self.pool(encoder.tokens(encoder(batch), batch), batch)
-        return self.output(self.dropout(self.transform(pooled)))
+        return self.output(self.dropout(self.transform(self.read(encoder, batch))))
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """Binary cross-entropy of ``[B, C]``, summed over the answers, mean over the rows."""

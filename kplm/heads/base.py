@@ -119,13 +119,19 @@ class PooledHead(Head):
 
     def forward(self, encoder: BaseEncoder, batch: Batch) -> Any:
         """Score each text: ``[B, C]``."""
-        return self.output(self.dropout(self.pooled(encoder, encoder(batch), batch)))
+        return self.output(self.dropout(self.pooled(encoder, batch)))
 
-    def pooled(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Tensor:
-        """The vector that is scored: what the encoder's pooler gives, where it has one."""
+    def pooled(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
+        """The vector that is scored: what the encoder's pooler gives, where it has one. No state is computed that it does not read."""
         if encoder.pooler is not None:
-            return encoder.pooler(states, batch)
-        return self.pool(encoder.tokens(states, batch), batch)
+            return encoder.pooler(encoder(batch, encoder.pooler.positions(batch)), batch)
+        return self.read(encoder, batch)
+
+    def read(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
+        """The states that ``pool`` reads, as one vector a text."""
+        positions = self.pool.positions(batch)
+        states = encoder(batch, positions)
+        return self.pool.joined(encoder.tokens(states, batch) if positions is None else states, batch)
 
     def ranked(self, scores: Tensor) -> list[dict[str, float]]:
         """For each row the five best classes with their scores ``[B, C]``."""

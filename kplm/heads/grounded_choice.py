@@ -64,8 +64,9 @@ class GroundedChoice(MultipleChoice):
         """Score each choice and each class of each region."""
         assert isinstance(encoder, VlBert)
         states = encoder(batch)
-        choices = self.output(self.dropout(self.pooled(encoder, states, batch)))[:, 0]
-        return Grounded(choices, self.objects(encoder.split(states, batch)[1]))
+        tokens, regions = encoder.split(states, batch)
+        pooled = self.pool(tokens, batch) if encoder.pooler is None else encoder.pooler(states, batch)
+        return Grounded(self.output(self.dropout(pooled))[:, 0], self.objects(regions))
 
     def loss(self, logits: Grounded, batch: Batch) -> Tensor:  # type: ignore[override]
         """That of the choices and, weighted, that of the objects."""

@@ -32,7 +32,7 @@ class Regress(PooledHead):
 
     def forward(self, encoder: BaseEncoder, batch: Batch) -> Tensor:
         """Score each text: ``[B]``."""
-        pooled = self.dropout(self.pooled(encoder, encoder(batch), batch))
+        pooled = self.dropout(self.pooled(encoder, batch))
         return unrounded(self.output, pooled)[:, 0]
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:

@@ -39,8 +39,13 @@ class BaseEncoder(nn.Module, ABC):
         return self.config.hidden
 
     @abstractmethod
-    def forward(self, batch: Batch) -> Tensor:
-        """Encode a batch into token states ``[B, L, D]`` float; other states may stand behind those of the tokens."""
+    def forward(self, batch: Batch, positions: Tensor | None = None) -> Tensor:
+        """Encode a batch into token states ``[B, L, D]`` float; other states may stand behind those of the tokens.
+
+        Args:
+            batch: has the fields in :attr:`reads`.
+            positions: ``[B, P]`` int; return the states of these tokens alone, ``[B, P, D]``, and leave uncomputed what they do not need.
+        """
 
     def tokens(self, states: Tensor, batch: Batch) -> Tensor:
         """The states of the tokens ``[B, L, D]`` among those of :meth:`forward`."""

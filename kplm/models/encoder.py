@@ -7,12 +7,12 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from kplm.config import EncoderConfig
-from kplm.fields import Batch
+from kplm.fields import PACKED, Batch
 from kplm.models.base import BaseEncoder, initialise
 from kplm.nn.embeddings import Embeddings, bert_terms
 from kplm.nn.layer import EncoderLayer
 from kplm.nn.packing import Rows
-from kplm.nn.pooling import BertPooler
+from kplm.nn.pooling import BertPooler, taken
 from kplm.nn.relations import Relations
 from kplm.nn.stack import LayerStack
 from kplm.nn.visibility import Visibility, by_fields
@@ -40,6 +40,7 @@ class Encoder(BaseEncoder):
     ) -> None:
         super().__init__()
         self.config, self.visible = config, visible
+        self.shortens = stack is None and attend is None
         self.embeddings = embeddings or Embeddings(bert_terms(config), config)
         self.stack = stack or LayerStack(EncoderLayer(config, attend) for _ in range(config.layers))
         self.pooler = BertPooler(config)
@@ -50,14 +51,17 @@ class Encoder(BaseEncoder):
         """Names of the batch fields the forward pass needs."""
         return frozenset(self.embeddings.terms) | {"document"}
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Encode a batch into states ``[B, L, D]`` float.
+    def forward(self, batch: Batch, positions: Tensor | None = None) -> Tensor:
+        """Encode a batch into states ``[B, L, D]`` float, or ``[B, P, D]`` at ``positions [B, P]`` int.
 
         Raises:
             MissingFieldError: the batch lacks a field in :attr:`reads`.
         """
         states, rows = self.embeddings(batch), Rows.of(batch)
-        return rows.unpack(self.stack(rows.pack(states), self.relations(rows.fields(batch))))
+        hidden, relations = rows.pack(states), self.relations(rows.fields(batch))
+        if self.shortens and PACKED not in batch:
+            return self.stack(hidden, relations, positions)
+        return taken(rows.unpack(self.stack(hidden, relations)), positions)
 
     def relations(self, batch: Batch) -> Relations:
         """What the layers may know about pairs of positions, once a batch."""

@@ -20,7 +20,7 @@ from kplm.nn.embeddings import Embeddings, bert_terms
 from kplm.nn.entities import EntityVectors, Learned, Shipped
 from kplm.nn.layer import AttentionBlock, EncoderLayer, FeedForward
 from kplm.nn.packing import Rows
-from kplm.nn.pooling import BertPooler
+from kplm.nn.pooling import BertPooler, taken
 from kplm.nn.relations import Relations
 from kplm.nn.visibility import Documents, Padding, by_fields
 
@@ -127,12 +127,12 @@ class ErnieThu(BaseEncoder):
         """Names of the batch fields the forward pass needs."""
         return frozenset(self.embeddings.terms) | {"document", "entity_positions", "entity_ids"} | self.entities.reads
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Encode a batch into token states ``[B, L, D]``; the entity stream stays inside."""
+    def forward(self, batch: Batch, positions: Tensor | None = None) -> Tensor:
+        """Encode a batch into token states ``[B, L, D]``, or ``[B, P, D]`` at ``positions``; the entity stream stays inside."""
         states, rows = self.embeddings(batch), Rows.of(batch)
         for tokens, _ in self.walk(rows.pack(states), batch, rows):
             states = tokens
-        return rows.unpack(states)
+        return taken(rows.unpack(states), positions)
 
     def walk(self, tokens: Tensor, batch: Batch, rows: Rows | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield tokens ``[B, L, D]`` and entities ``[B, E, W]`` after each layer.

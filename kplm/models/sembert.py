@@ -15,7 +15,7 @@ from kplm.errors import KplmError, MissingFieldError
 from kplm.fields import Batch
 from kplm.models.base import initialise
 from kplm.models.encoder import Encoder
-from kplm.nn.pooling import BertPooler, MaxPooler
+from kplm.nn.pooling import BertPooler, MaxPooler, taken
 from kplm.nn.roles import AuthorsGruTags, GruTags, LinearTags, Roles
 from kplm.nn.words import AuthorsWordStates, WordStates, at_tokens
 
@@ -49,8 +49,10 @@ class SemBert(Encoder):
         """Names of the batch fields the forward pass needs."""
         return super().reads | set(FIELDS)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch, positions: Tensor | None = None) -> Tensor:
         """Encode a batch into states ``[B, L, D + T]`` of the tokens; with ``config.compat`` those of the words stand behind them.
+
+        With ``positions [B, P]`` int the states of these tokens alone.
 
         Raises:
             MissingFieldError: the batch lacks a field in :attr:`reads`.
@@ -58,6 +60,8 @@ class SemBert(Encoder):
         """
         words = self.described(super().forward(batch), batch)
         tokens = at_tokens(words, batch["word_of"])
+        if positions is not None:
+            return taken(tokens, positions)
         return torch.cat([tokens, words], dim=1) if self.config.compat else tokens
 
     def described(self, states: Tensor, batch: Batch) -> Tensor:
@@ -84,6 +88,10 @@ class AuthorsMaxPooler(BertPooler):
         """``[B, L + S, D]`` to ``[B, D]``."""
         assert batch is not None
         return states[:, batch["word_of"].shape[1] :].amax(1)
+
+    def positions(self, batch: Batch) -> Tensor | None:
+        """All of them."""
+        return None
 
 
 def _pooler(config: SemBertConfig) -> type[BertPooler]:

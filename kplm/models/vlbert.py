@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from kplm.config import VlBertConfig
 from kplm.errors import KplmError
-from kplm.fields import ALL_VISIBLE, Batch
+from kplm.fields import ALL_VISIBLE, PACKED, Batch
 from kplm.models.base import BaseEncoder, initialise
 from kplm.models.encoder import Encoder
 from kplm.nn.embeddings import Embeddings, bert_terms
 from kplm.nn.layer import EncoderLayer
 from kplm.nn.packing import Rows
-from kplm.nn.pooling import BertPooler
+from kplm.nn.pooling import BertPooler, taken
 from kplm.nn.regions import (
     Computed,
     FrozenWords,
@@ -107,8 +107,10 @@ class VlBert(BaseEncoder):
             )
         self.features = Computed(features)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch, positions: Tensor | None = None) -> Tensor:
         """Encode a batch into states ``[B, L + R + 1, D]``: tokens, regions, [END]; :meth:`split` takes them apart.
+
+        With ``positions [B, P]`` int the states ``[B, P, D]`` of these tokens alone.
 
         Raises:
             MissingFieldError: the batch lacks a field in :attr:`reads`.
@@ -119,7 +121,10 @@ class VlBert(BaseEncoder):
         roles = torch.where(hidden_regions(batch)[..., None], self.hidden_region.weight, self.region.weight)
         states, fields = self.elements(batch, self.seen(batch, looks), looks, roles), _placed_in(batch)
         rows = Rows.of(batch, fields["document"])
-        return rows.unpack(self.stack(rows.pack(states), Relations.of(by_fields(rows.fields(fields)))))
+        hidden, relations = rows.pack(states), Relations.of(by_fields(rows.fields(fields)))
+        if PACKED not in batch:
+            return self.stack(hidden, relations, positions)
+        return taken(rows.unpack(self.stack(hidden, relations)), positions)
 
     def seen(self, batch: Batch, looks: Tensor) -> Tensor:
         """What each token sees, ``[B, L, V]``: the whole picture, the region it names, or the vector for no picture.

@@ -33,6 +33,10 @@ class BertPooler(nn.Module):
         """What stands for the text: ``[B, L, D]`` to ``[B, D]``."""
         return states[:, 0]
 
+    def positions(self, batch: Batch) -> Tensor | None:
+        """``[B, P]`` int, the tokens whose states are enough for :meth:`forward`; None if it reads all."""
+        return first(batch)
+
 
 class MaxPooler(BertPooler):
     """The same of the largest value among all tokens, for each of D (Zhang et al., 2020: over the words, which tokens carry)."""
@@ -42,6 +46,10 @@ class MaxPooler(BertPooler):
         assert batch is not None
         padding = torch.eq(batch["document"], 0)[..., None]
         return states.masked_fill(padding, float("-inf")).amax(1)
+
+    def positions(self, batch: Batch) -> Tensor | None:
+        """All of them."""
+        return None
 
 
 class Pooling(ABC):
@@ -54,16 +62,24 @@ class Pooling(ABC):
         self.init_args: dict[str, int] = {}
 
     @abstractmethod
+    def positions(self, batch: Batch) -> Tensor | None:
+        """``[B, P]`` int, the tokens that are read; None for all."""
+
+    def joined(self, states: Tensor, batch: Batch) -> Tensor:
+        """The states at :meth:`positions`, ``[B, P, D]``, as one vector ``[B, vectors * D]``."""
+        return states.flatten(1)
+
     def __call__(self, states: Tensor, batch: Batch) -> Tensor:
         """``[B, L, D]`` to ``[B, vectors * D]``."""
+        return self.joined(taken(states, self.positions(batch)), batch)
 
 
 class First(Pooling):
     """The state of [CLS]; a head uses the checkpoint's pooler on top of it."""
 
-    def __call__(self, states: Tensor, batch: Batch) -> Tensor:
-        """``[B, L, D]`` to ``[B, D]``."""
-        return states[:, 0]
+    def positions(self, batch: Batch) -> Tensor:
+        """``[B, 1]`` int."""
+        return first(batch)
 
 
 class SecondText(Pooling):
@@ -71,10 +87,9 @@ class SecondText(Pooling):
 
     reads = frozenset({"segment_ids"})
 
-    def __call__(self, states: Tensor, batch: Batch) -> Tensor:
-        """``[B, L, D]`` to ``[B, D]``."""
-        first = (batch["segment_ids"] == 1).long().argmax(1)
-        return states[torch.arange(len(states), device=states.device), first]
+    def positions(self, batch: Batch) -> Tensor:
+        """``[B, 1]`` int."""
+        return (batch["segment_ids"] == 1).long().argmax(1, keepdim=True)
 
 
 class Mean(Pooling):
@@ -82,7 +97,10 @@ class Mean(Pooling):
 
     reads = frozenset({"document"})
 
-    def __call__(self, states: Tensor, batch: Batch) -> Tensor:
+    def positions(self, batch: Batch) -> None:
+        """All of them."""
+
+    def joined(self, states: Tensor, batch: Batch) -> Tensor:
         """``[B, L, D]`` to ``[B, D]``."""
         real = (batch["document"] != 0).to(states)[..., None]  # [B, L, 1]
         return (states * real).sum(1) / real.sum(1).clamp(min=1)
@@ -98,8 +116,8 @@ class Marked(Pooling):
         self.marks = self.vectors = marks
         self.init_args = {"marks": marks}
 
-    def __call__(self, states: Tensor, batch: Batch) -> Tensor:
-        """``[B, L, D]`` to ``[B, M * D]``.
+    def positions(self, batch: Batch) -> Tensor:
+        """``[B, M]`` int.
 
         Raises:
             KplmError: a text carries another number of marks.
@@ -112,8 +130,7 @@ class Marked(Pooling):
                 f"{type(self).__name__} reads {self.marks} marks a text, but the data marks {found} in some. Give every text its spans "
                 f'("head" and "tail", or "mention"), or train with model.head.init_args.pool.init_args.marks={found}.'
             )
-        index = marks.clamp(min=0)[..., None].expand(-1, -1, states.shape[-1])  # [B, M, D]
-        return states.gather(1, index).flatten(1)
+        return marks.clamp(min=0)
 
 
 class FirstAndMarked(Marked):
@@ -123,6 +140,18 @@ class FirstAndMarked(Marked):
         super().__init__(marks)
         self.vectors = 1 + marks
 
-    def __call__(self, states: Tensor, batch: Batch) -> Tensor:
-        """``[B, L, D]`` to ``[B, (1 + M) * D]``."""
-        return torch.cat([states[:, 0], super().__call__(states, batch)], dim=1)
+    def positions(self, batch: Batch) -> Tensor:
+        """``[B, 1 + M]`` int."""
+        return torch.cat([first(batch), super().positions(batch)], dim=1)
+
+
+def first(batch: Batch) -> Tensor:
+    """``[B, 1]`` int: where [CLS] stands."""
+    return torch.zeros_like(batch["document"][:, :1])
+
+
+def taken(states: Tensor, positions: Tensor | None) -> Tensor:
+    """The states at some positions: ``[B, L, D]`` and ``[B, P]`` int to ``[B, P, D]``; all where none are named."""
+    if positions is None:
+        return states
+    return states.gather(1, positions[..., None].expand(-1, -1, states.shape[-1]))

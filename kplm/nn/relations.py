@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -45,6 +45,10 @@ class Relations:
             lowest = torch.finfo(kind).min
             self.built[kind] = torch.zeros_like(self.mask, dtype=kind).masked_fill_(~self.mask, lowest)
         return self.built[kind]
+
+    def at(self, asking: Tensor) -> Relations:
+        """The same where these positions alone ask, ``[B, Q]`` int."""
+        return replace(self, built={"mask": self.visibility.mask(asking)})
 
     @property
     def blocks(self) -> BlockMask:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from torch import Tensor, nn
 
+from kplm.nn.pooling import taken
 from kplm.nn.relations import Relations
 
 
@@ -22,8 +23,14 @@ class LayerStack(nn.Module):
             hidden = layer(hidden, relations)
             yield hidden
 
-    def forward(self, hidden: Tensor, relations: Relations) -> Tensor:
-        """The state after the last layer, ``[B, L, D]``."""
-        for state in self.walk(hidden, relations):
-            hidden = state
-        return hidden
+    def forward(self, hidden: Tensor, relations: Relations, asking: Tensor | None = None) -> Tensor:
+        """The state after the last layer, ``[B, L, D]``, or ``[B, Q, D]`` of the positions ``asking [B, Q]`` int alone.
+
+        All layers below need every state; the last one reads them all too, but computes only what is asked for.
+        """
+        *below, last = self.layers
+        for layer in below:
+            hidden = layer(hidden, relations)
+        if asking is None:
+            return last(hidden, relations)
+        return last(taken(hidden, asking), relations.at(asking), memory=hidden)

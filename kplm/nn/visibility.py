@@ -37,16 +37,21 @@ class Visibility(ABC):
 
         return rule
 
-    def dense(self) -> Tensor:
-        """The rule written out, ``[B, Q, K]`` bool with Q = K = L."""
+    def dense(self, asking: Tensor | None = None) -> Tensor:
+        """The rule written out, ``[B, Q, K]`` bool, for the queries ``asking [B, Q]`` int or for all."""
         rows, length = self.document.shape
         index = torch.arange(length, device=self.document.device)
         row = torch.arange(rows, device=self.document.device)
-        return self.sees(row[:, None, None], index[None, :, None], index[None, None, :]).expand(rows, length, length)
+        queries = index[None] if asking is None else asking
+        seen = self.sees(row[:, None, None], queries[..., None], index[None, None, :])
+        return seen.expand(rows, queries.shape[1], length)
 
-    def mask(self) -> Tensor | None:
-        """The cheapest mask that is right: ``[B, 1, 1|Q, K]`` bool, True where visible, or None when nothing is hidden."""
-        return self.dense()[:, None]
+    def mask(self, asking: Tensor | None = None) -> Tensor | None:
+        """The cheapest mask that is right, for the queries ``asking [B, Q]`` int or for all.
+
+        Returns: ``[B, 1, 1|Q, K]`` bool, True where visible, or None when nothing is hidden.
+        """
+        return self.dense(asking)[:, None]
 
     def blocks(self) -> BlockMask:
         """Which blocks of 128 positions FlexAttention has to look at; all heads see alike."""
@@ -67,7 +72,7 @@ class Padding(Visibility):
         """Keys that are not padding are visible, to padded queries too: their rows stay finite and are read by nobody."""
         return (self.document[batch, key] != 0) & (query == query)
 
-    def mask(self) -> Tensor | None:
+    def mask(self, asking: Tensor | None = None) -> Tensor | None:
         """``[B, 1, 1, K]`` bool, or None when no row is padded, as far as one can look."""
         real = self.document != 0
         if can_look(real) and bool(real.all()):
