@@ -22,6 +22,7 @@ from kplm.config import SenseBertConfig
 from kplm.convert.keys import State
 from kplm.convert.sensebert_shapes import SENSE_VOCAB, by_shape, told
 from kplm.convert.sensebert_variables import Arrays, read_constants, read_variables
+from kplm.convert.settings import check_size
 from kplm.errors import CheckpointError
 from kplm.models import SenseBert
 from kplm.objectives import MaskedWords, NextSentence, Term, Weighted
@@ -50,6 +51,7 @@ ROWS = """
 """
 WORDS, POSITIONS, SEGMENTS = (line.split()[0] for line in ROWS.strip().splitlines()[:3])
 WIDE = "bert/encoder/layer_0/intermediate/dense/kernel"
+LAYER = re.compile(r"bert/encoder/layer_([0-9]{1,9})/")
 BIAS, TRANSFORM, NEXT = "cls/predictions/output_bias", "cls/predictions/transform/", "cls/seq_relationship/"
 POOLER = "bert/pooler/"
 TRAINING = re.compile(r"global_step|beta[12]_power|save_counter|.*/(adam_[mv]|Adam(_1)?|ExponentialMovingAverage)")
@@ -120,6 +122,7 @@ def from_variables(
         raise CheckpointError(f"there is no variable {', '.join(strange)} to leave out.")
     own = {name: array for name, array in variables.items() if name not in leave and not TRAINING.fullmatch(name)}
     config = config_from(own, senses)
+    check_size(config, [array.size for array in own.values()], SenseBert)
     encoder = SenseBert(config)
     names = _names(config.layers)
     free = {name: array for name, array in own.items() if name not in names}
@@ -138,17 +141,19 @@ def config_from(variables: Mapping[str, np.ndarray], senses: Sequence[str]) -> S
     """Sizes from the shapes; heads are 64 wide, as in every published BERT.
 
     Raises:
-        CheckpointError: a variable that tells a size is missing, or the width is no multiple of 64.
+        CheckpointError: a variable that tells a size is missing or no matrix, or the width is no multiple of 64.
     """
     for name in (WORDS, POSITIONS, SEGMENTS, WIDE):
         if name not in variables:
             raise CheckpointError(
                 f"there is no variable {name}, which every BERT of Google's code has. Found:\n{told(variables)}"
             )
+        if variables[name].ndim != 2:
+            raise CheckpointError(f"{name} must be a matrix, but its shape is {list(variables[name].shape)}.")
     words, hidden = variables[WORDS].shape
-    if hidden % HEAD:
+    if hidden % HEAD or not hidden:
         raise CheckpointError(f"{WORDS} is {hidden} wide, which is no multiple of {HEAD}, the width of BERT's heads.")
-    layers = [int(found[1]) for name in variables if (found := re.match(r"bert/encoder/layer_(\d+)/", name))]
+    layers = [int(found[1]) for name in variables if (found := LAYER.match(name))]
     return SenseBertConfig(
         vocab_size=words,
         hidden=hidden,

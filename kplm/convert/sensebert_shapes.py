@@ -57,12 +57,12 @@ def by_shape(free: Arrays, config: SenseBertConfig, constants: Mapping[str, np.n
     biases = {name for name, array in free.items() if array.shape == (len(config.senses),)}
     for name in sorted(biases):
         log.warning(
-            f"{name} must be a bias of the supersenses' scores, up to {np.abs(free[name]).max():.3g}; it is left behind, for "
+            f"{name} must be a bias of the supersenses' scores, up to {np.abs(free[name].astype(np.float32)).max():.3g}; it is left behind, for "
             f"here the sense table alone scores them, as the paper writes"
         )
     [table] = tables.values()
     allowed = next((torch.from_numpy(array) for array in matrices.values()), None)
-    return Shaped(torch.tensor(table, dtype=torch.float32), allowed, frozenset({*tables, *matrices, *biases}))
+    return Shaped(torch.from_numpy(np.array(table, np.float32)), allowed, frozenset({*tables, *matrices, *biases}))
 
 
 def _binary(arrays: Mapping[str, np.ndarray], config: SenseBertConfig) -> Arrays:

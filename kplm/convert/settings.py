@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sized
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -87,7 +87,7 @@ def built_from(path: Path, state: Mapping[str, Tensor], config: Callable[[], C],
     """
     try:
         wanted = config()
-        _check_size(wanted, state, kind)
+        check_size(wanted, [tensor.numel() for tensor in state.values()], kind)
         return kind(wanted)
     except KplmError as error:
         raise CheckpointError(f"{path}: {error}") from error
@@ -98,7 +98,7 @@ def built_from(path: Path, state: Mapping[str, Tensor], config: Callable[[], C],
         ) from error
 
 
-def check_layers(layers: int, state: Mapping[str, Tensor]) -> None:
+def check_layers(layers: int, state: Sized) -> None:
     """Refuse more layers than there are tensors, before anything is done for each.
 
     Raises:
@@ -106,6 +106,26 @@ def check_layers(layers: int, state: Mapping[str, Tensor]) -> None:
     """
     if layers > len(state):
         raise CheckpointError(f"{layers} layers cannot be told by {len(state)} tensors. Use their own config file.")
+
+
+def check_size(config: C, numbers: Collection[int], kind: Callable[[C], nn.Module]) -> None:
+    """Refuse a model of far more numbers than there are, before it is made.
+
+    Args:
+        config: its sizes.
+        numbers: how many there are in each tensor.
+        kind: its class.
+
+    Raises:
+        CheckpointError: it is one.
+    """
+    check_layers(config.layers, numbers)
+    with torch.device("meta"):
+        asked = sum(weight.numel() for weight in kind(config).parameters())
+    if asked > TIMES * sum(numbers) + SLACK:
+        raise CheckpointError(
+            f"it asks for {asked:,} numbers, but the weights are {sum(numbers):,}. Use their own config file."
+        )
 
 
 def vocabulary(path: Path, rows: int) -> Path | None:
@@ -139,17 +159,6 @@ def lines(path: Path) -> list[str]:
             return [line.rstrip("\n") for line in file]
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}. Use the file that came with these weights.") from error
-
-
-def _check_size(config: C, state: Mapping[str, Tensor], kind: Callable[[C], nn.Module]) -> None:
-    there = sum(tensor.numel() for tensor in state.values())
-    check_layers(config.layers, state)
-    with torch.device("meta"):
-        asked = sum(weight.numel() for weight in kind(config).parameters())
-    if asked > TIMES * there + SLACK:
-        raise CheckpointError(
-            f"it asks for {asked:,} numbers, but the weights are {there:,}. Use their own config file."
-        )
 
 
 def _shown(value: Any) -> str:
