@@ -107,25 +107,37 @@ def whole_file(path: str | Path) -> Iterator[TextIO]:
     Raises:
         KgError: the file cannot be written.
     """
+    with whole_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        yield file
+
+
+@contextmanager
+def whole_path(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside ``path``, whose file becomes that of ``path`` at the end; a failure or Ctrl-C leaves nothing behind.
+
+    Raises:
+        KgError: the file cannot be written.
+    """
     target = Path(path).expanduser()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        os.close(handle)
     except OSError as error:
         raise KgError(f"Cannot write {target}: {error}. Give a path that can be written.") from error
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            yield file
+        yield temporary
         if target.is_dir():
             raise KgError(f"Cannot write {target}: it is a folder. Give the path of a file.")
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
     except OSError as error:
         if error.errno not in FULL:
             raise
         raise KgError(f"Cannot write {target}: {error}. Make room, or give a path elsewhere.") from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_meta(folder: Path, kind: str, content: dict[str, Any]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ import numpy as np
 from kg.arrays import map_arrays, write_arrays
 from kg.ids import IdIndex
 from kg.json_text import from_json
-from kg.places import FULL, META
+from kg.places import META, whole_path
 from vision.errors import VisionError, as_vision_error
 from vision.found import Regions
 
@@ -145,22 +143,9 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that becomes ``path`` at the end."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise VisionError(f"Cannot write {path}: {error}. Give a folder that can be written.") from error
-    try:
-        yield Path(name)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise VisionError(f"Cannot write {path}: {error}. Make room, or give a folder elsewhere.") from error
-    finally:
-        Path(name).unlink(missing_ok=True)
+    """See :func:`kg.places.whole_path`, with errors of this package."""
+    with as_vision_error(), whole_path(path) as temporary:
+        yield temporary
 
 
 def _classes(regions: Sequence[Regions], dtype: str) -> np.ndarray:
