@@ -28,12 +28,18 @@ TRAINED = {
     "bert/semeval.yaml": "semeval2010_task8/train.jsonl",
     "bert/wikigold.yaml": "ner_en/wikigold/train.conll",
     "bert/wnut17.yaml": "ner_en/wnut17/train.conll",
+    "bert/typing.yaml": "entity_typing/wikidata_distant/train.jsonl",
     "sensebert/supersense.yaml": "supersense/semcor_train.jsonl.gz",
     "srl/ewt.yaml": "srl_ewt/train.jsonl",
     "vlbert/scenes_vqa.yaml": "scenes/train/questions.jsonl",
     "vlbert/pretrain_scenes.yaml": "scenes/train/captions.jsonl",
 }
 """Configs whose padding is measured, and the training file that each of them names."""
+BESIDE = {
+    "bert/typing.yaml": {"--data.labels": "entity_typing/wikidata_distant/labels.txt"},
+    "vlbert/pretrain_scenes.yaml": {"--data.regions.looks.init_args.classes": "scenes/train/classes.txt"},
+}
+"""Other files that they name, by option."""
 ENDED = "ended at the limit"
 ALTERNATING = ("step", "pretraining", "epoch")
 """Benchmarks that can stop between two rounds."""
@@ -74,9 +80,8 @@ def suite(data: Path) -> dict[str, list[str]]:
 def padded(data: Path) -> Iterator[tuple[Path, list[str]]]:
     """Shipped configs whose training file is there, and how it is given."""
     for name, file in TRAINED.items():
-        yield CONFIGS / name, [f"--data.train={data / file}"]
-    labels = data / "entity_typing/wikidata_distant/labels.txt"
-    yield CONFIGS / "bert/typing.yaml", [f"--data.train={labels.with_name('train.jsonl')}", f"--data.labels={labels}"]
+        more = [f"{option}={data / other}" for option, other in BESIDE.get(name, {}).items()]
+        yield CONFIGS / name, [f"--data.train={data / file}", *more]
 
 
 def quick(data: Path) -> dict[str, list[str]]:

@@ -116,11 +116,12 @@ class Pixels(Looks):
         """The classes of labelled boxes.
 
         Raises:
-            VisionError: the file has none.
+            VisionError: the file is not there, or has none.
         """
         found = class_names(Path(self.classes)) if self.classes else []
         if self.classes and not found:
-            raise VisionError(f"There are no class names in {self.classes}. Give a file with one a line.")
+            what = "are no class names in" if Path(self.classes).exists() else "is no file"
+            raise VisionError(f"There {what} {self.classes}. Give a file of class names, one a line.")
         return found
 
     @cached_property
