@@ -40,9 +40,9 @@ class Slots:
         return tokens.flatten(0, 1).gather(0, self._index(tokens)).unflatten(0, self.places.shape)
 
     def add_to(self, tokens: Tensor, slots: Tensor) -> Tensor:
-        """Add slot values ``[B, E, X]`` to the tokens ``[B, L, X]`` they are aligned with."""
+        """Add slot values ``[B, E, X]``, in place, to the tokens ``[B, L, X]`` they are aligned with."""
         added = slots.to(tokens.dtype).flatten(0, 1)
-        return tokens.flatten(0, 1).scatter_add(0, self._index(tokens), added).view_as(tokens)
+        return tokens.flatten(0, 1).scatter_add_(0, self._index(tokens), added).view_as(tokens)
 
     def _index(self, like: Tensor) -> Tensor:
         return self.places.flatten()[:, None].expand(-1, like.shape[-1])
