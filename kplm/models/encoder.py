@@ -30,6 +30,9 @@ class Encoder(BaseEncoder):
         attend: scoring rule of the default stack; by default the one that ``config.attention`` names.
     """
 
+    shortens: bool
+    """Whether the last layer computes the states alone that are asked for; a stack or a rule that was handed in computes all."""
+
     def __init__(
         self,
         config: EncoderConfig,
