@@ -70,7 +70,6 @@ def write_block(
         arrays["classes"] = _classes(regions, dtype)
     summary = Summary([(name, len(one), *one.size, one.mean) for name, one in pictures], list(bad))
     path = block_path(folder, number)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path.with_suffix(".json"), vars(summary))
     with whole(path) as temporary:
         write_arrays(temporary, arrays)

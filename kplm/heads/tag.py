@@ -15,6 +15,7 @@ from kplm.heads.base import Head
 from kplm.heads.metrics import SpanF1
 from kplm.models import BaseEncoder
 from kplm.nn.dropout import Dropout
+from kplm.nn.pooling import taken
 
 OUTSIDE = "O"
 
@@ -53,8 +54,7 @@ class Tag(Head):
 
     def words(self, states: Tensor, batch: Batch) -> Tensor:
         """The states ``[B, L, D]`` at the first sub-word of each word: ``[B, S, D]``."""
-        index = batch["word_positions"].clamp(min=0)[..., None].expand(-1, -1, states.shape[-1])
-        return states.gather(1, index)
+        return taken(states, batch["word_positions"].clamp(min=0))
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """Mean cross-entropy over the positions with a gold class."""

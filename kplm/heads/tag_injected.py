@@ -12,6 +12,7 @@ from kplm.fields import IGNORE, Batch
 from kplm.heads.official_span_f1 import INJECTED, PADDING, OfficialSpanF1
 from kplm.heads.tag import Tag
 from kplm.models import BaseEncoder
+from kplm.nn.pooling import taken
 
 
 class TagInjected(Tag):
@@ -64,8 +65,7 @@ class TagInjected(Tag):
 
     def at_words(self, logits: Tensor, batch: Batch) -> Tensor:
         """The rows at the words: ``[B, L, C]`` to ``[B, S, C]``."""
-        index = batch["word_positions"].clamp(min=0)[..., None].expand(-1, -1, logits.shape[-1])
-        return logits.gather(1, index)
+        return taken(logits, batch["word_positions"].clamp(min=0))
 
     def _best(self, logits: Tensor, batch: Batch) -> Tensor:
         best = super()._best(logits, batch)

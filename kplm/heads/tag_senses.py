@@ -15,6 +15,7 @@ from kplm.fields import IGNORE, Batch
 from kplm.heads.base import Pieces
 from kplm.heads.tag import Tag
 from kplm.models import BaseEncoder, SenseBert
+from kplm.nn.pooling import taken
 
 LEAST = 0.0001
 """Supersenses less probable than this are not told."""
@@ -64,7 +65,7 @@ class TagSenses(Tag):
             return super().words(states, batch)
         first, last = batch["word_positions"].clamp(min=0), batch["word_ends"].clamp(min=0)  # [B, S]
         if self.piece == "last":
-            return states.gather(1, last[..., None].expand(-1, -1, states.shape[-1]))
+            return taken(states, last)
         at = torch.arange(states.shape[1], device=states.device)
         inside = ((at >= first[..., None]) & (at <= last[..., None])).to(states)  # [B, S, L]
         return inside @ states / inside.sum(-1, keepdim=True)

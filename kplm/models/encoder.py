@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from kplm.config import EncoderConfig
-from kplm.fields import PACKED, Batch
+from kplm.fields import Batch
 from kplm.models.base import BaseEncoder, initialise
 from kplm.nn.embeddings import Embeddings, bert_terms
 from kplm.nn.layer import EncoderLayer
@@ -61,10 +61,10 @@ class Encoder(BaseEncoder):
             MissingFieldError: the batch lacks a field in :attr:`reads`.
         """
         states, rows = self.embeddings(batch), Rows.of(batch)
-        hidden, relations = rows.pack(states), self.relations(rows.fields(batch))
-        if self.shortens and PACKED not in batch:
-            return self.stack(hidden, relations, positions)
-        return taken(rows.unpack(self.stack(hidden, relations)), positions)
+        relations = self.relations(rows.fields(batch))
+        if self.shortens:
+            return rows.through(self.stack, states, relations, positions)
+        return taken(rows.unpack(self.stack(rows.pack(states), relations)), positions)
 
     def relations(self, batch: Batch) -> Relations:
         """What the layers may know about pairs of positions, once a batch."""

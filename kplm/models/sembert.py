@@ -81,17 +81,13 @@ class SemBert(Encoder):
         return frozenset(self.load_state_dict(state, strict=False).missing_keys)
 
 
-class AuthorsMaxPooler(BertPooler):
+class AuthorsMaxPooler(MaxPooler):
     """The largest value among the words, padding included, which stand behind the tokens where ``config.compat`` is set."""
 
     def picked(self, states: Tensor, batch: Batch | None) -> Tensor:
         """``[B, L + S, D]`` to ``[B, D]``."""
         assert batch is not None
         return states[:, batch["word_of"].shape[1] :].amax(1)
-
-    def positions(self, batch: Batch) -> Tensor | None:
-        """All of them."""
-        return None
 
 
 def _pooler(config: SemBertConfig) -> type[BertPooler]:

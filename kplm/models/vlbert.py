@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from kplm.config import VlBertConfig
 from kplm.errors import KplmError
-from kplm.fields import ALL_VISIBLE, PACKED, Batch
+from kplm.fields import ALL_VISIBLE, Batch
 from kplm.models.base import BaseEncoder, initialise
 from kplm.models.encoder import Encoder
 from kplm.nn.embeddings import Embeddings, bert_terms
@@ -121,10 +121,7 @@ class VlBert(BaseEncoder):
         roles = torch.where(hidden_regions(batch)[..., None], self.hidden_region.weight, self.region.weight)
         states, fields = self.elements(batch, self.seen(batch, looks), looks, roles), _placed_in(batch)
         rows = Rows.of(batch, fields["document"])
-        hidden, relations = rows.pack(states), Relations.of(by_fields(rows.fields(fields)))
-        if PACKED not in batch:
-            return self.stack(hidden, relations, positions)
-        return taken(rows.unpack(self.stack(hidden, relations)), positions)
+        return rows.through(self.stack, states, Relations.of(by_fields(rows.fields(fields))), positions)
 
     def seen(self, batch: Batch, looks: Tensor) -> Tensor:
         """What each token sees, ``[B, L, V]``: the whole picture, the region it names, or the vector for no picture.
@@ -137,7 +134,7 @@ class VlBert(BaseEncoder):
         table = torch.cat([looks, aside], dim=1)  # [B, R + 1, V]
         index = batch.get("token_regions", torch.zeros_like(batch["input_ids"]))
         index = index.masked_fill(~batch["regions"].any(1, keepdim=True), looks.shape[1])
-        return table.gather(1, index[..., None].expand(-1, -1, table.shape[-1]))
+        return taken(table, index)
 
     def elements(self, batch: Batch, seen: Tensor, looks: Tensor, roles: Tensor) -> Tensor:
         """The input of the layers, ``[B, L + R + 1, D]``.

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kplm.errors import KplmError
 from kplm.fields import PACKED, Batch
+from kplm.nn.pooling import taken
+from kplm.nn.relations import Relations
 from kplm.nn.visibility import can_look
 
 SPAN = 2**32
@@ -49,6 +51,17 @@ class Rows:
     def unpack(self, states: Tensor) -> Tensor:
         """Back again, ``[G, P, X]`` to ``[B, L, X]``; 0 at padding where rows are packed."""
         return states
+
+    def through(self, stack: nn.Module, states: Tensor, relations: Relations, positions: Tensor | None) -> Tensor:
+        """Run the layers: ``[B, L, D]`` in and out, or ``[B, P, D]`` out at ``positions [B, P]`` int.
+
+        Args:
+            stack: a :class:`kplm.nn.stack.LayerStack`, whose last layer is asked for no others where examples have rows of their own.
+            states: what the embeddings gave.
+            relations: of the rows of the layers.
+            positions: None for all.
+        """
+        return stack(states, relations, positions)
 
     def fields(self, batch: Batch) -> Batch:
         """The ``[B, L]`` fields of a batch as ``[G, P]``, in which each example has documents of its own."""
@@ -94,6 +107,10 @@ class PackedRows(Rows):
     def unpack(self, states: Tensor) -> Tensor:
         """See :meth:`Rows.unpack`."""
         return _move(states, self.place, self.source)
+
+    def through(self, stack: nn.Module, states: Tensor, relations: Relations, positions: Tensor | None) -> Tensor:
+        """See :meth:`Rows.through`."""
+        return taken(self.unpack(stack(self.pack(states), relations)), positions)
 
     def fields(self, batch: Batch) -> Batch:
         """See :meth:`Rows.fields`."""

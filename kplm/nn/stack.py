@@ -17,20 +17,20 @@ class LayerStack(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(layers)
 
-    def walk(self, hidden: Tensor, relations: Relations) -> Iterator[Tensor]:
-        """Yield the ``[B, L, D]`` state after each layer; the consumer decides when to stop and what to keep."""
-        for layer in self.layers:
-            hidden = layer(hidden, relations)
+    def walk(self, hidden: Tensor, relations: Relations, asking: Tensor | None = None) -> Iterator[Tensor]:
+        """Yield the ``[B, L, D]`` state after each layer; the consumer decides when to stop and what to keep.
+
+        The layers below need every state. The last one reads them all too, but computes only those at ``asking [B, Q]`` int, if given.
+        """
+        for number, layer in enumerate(self.layers, 1):
+            if asking is None or number < len(self.layers):
+                hidden = layer(hidden, relations)
+            else:
+                hidden = layer(taken(hidden, asking), relations.at(asking), memory=hidden)
             yield hidden
 
     def forward(self, hidden: Tensor, relations: Relations, asking: Tensor | None = None) -> Tensor:
-        """The state after the last layer, ``[B, L, D]``, or ``[B, Q, D]`` of the positions ``asking [B, Q]`` int alone.
-
-        All layers below need every state; the last one reads them all too, but computes only what is asked for.
-        """
-        *below, last = self.layers
-        for layer in below:
-            hidden = layer(hidden, relations)
-        if asking is None:
-            return last(hidden, relations)
-        return last(taken(hidden, asking), relations.at(asking), memory=hidden)
+        """The state after the last layer, ``[B, L, D]``, or ``[B, Q, D]`` of the positions ``asking [B, Q]`` int alone."""
+        for state in self.walk(hidden, relations, asking):
+            hidden = state
+        return hidden

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from kplm.config import EncoderConfig
 from kplm.nn.dropout import Dropout
+from kplm.nn.pooling import taken
 
 KERNEL = 3
 """Pieces a window holds."""
@@ -80,5 +81,4 @@ class AuthorsWordStates(WordStates):
 
 def at_tokens(words: Tensor, word_of: Tensor) -> Tensor:
     """Let every token carry the state of its word, ``[B, S, X]`` to ``[B, L, X]``; padding carries that of the first."""
-    index = (word_of - 1).clamp(min=0)[..., None].expand(-1, -1, words.shape[2])
-    return words.gather(1, index)
+    return taken(words, (word_of - 1).clamp(min=0))

@@ -7,6 +7,7 @@ from torch import Tensor
 from kplm.errors import KplmError
 from kplm.fields import IGNORE, Batch
 from kplm.models import BaseEncoder, ErnieThu
+from kplm.nn.pooling import taken
 from kplm.nn.transform import Transform
 from kplm.objectives.base import Prediction, Term
 
@@ -36,10 +37,9 @@ class EntityDenoising(Term):
     def predict(self, encoder: BaseEncoder, states: Tensor, batch: Batch) -> Prediction:
         """The entities of all labelled slots."""
         gold, positions = batch["entity_labels"], batch["entity_positions"]  # [B, E]
-        tokens = states.gather(1, positions[..., None].expand(-1, -1, states.shape[-1]))  # [B, E, D]
         known = gold != IGNORE
         assert isinstance(encoder, ErnieThu)
-        return self.logits(tokens[known], encoder.entities.candidates(batch)), gold[known]
+        return self.logits(taken(states, positions)[known], encoder.entities.candidates(batch)), gold[known]
 
     def logits(self, states: Tensor, candidates: Tensor) -> Tensor:
         """Score the candidates ``[N, W]``: ``[..., D]`` to ``[..., N]``."""

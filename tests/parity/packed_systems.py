@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kplm.fields import IGNORE
+from kplm.data.packing import shared_rows
+from kplm.fields import IGNORE, PACKED
 from kplm.heads import Classify
 from kplm.models import BaseEncoder
 from kplm.objectives import (
@@ -32,6 +35,11 @@ from tests.models.vlbert_batch import made_up, tiny_vlbert
 Tensors = dict[str, Tensor]
 Loss = Callable[[BaseEncoder, Tensors], Tensor]
 SLOTS = 3
+
+
+CLOSE: dict[str, float] = {"atol": 1e-10, "rtol": 1e-8}
+SHORTENED = ("bert", "kbert", "sensebert", "vlbert")
+"""Systems whose last layer is BERT's, with nothing behind it that reads all states."""
 
 
 @dataclass(frozen=True)
@@ -154,3 +162,19 @@ def systems() -> dict[str, Callable[[], System]]:
         "sembert as released": lambda: finetuned(tiny_sembert(compat=True), described),
         "vlbert": lambda: pretrained(tiny_vlbert(), [MaskedWords(), MaskedRegions(), SentenceImage()], pictured),
     }
+
+
+@cache
+def system(name: str) -> System:
+    return systems()[name]()
+
+
+def packed(own: System, batch: Tensors, room: Any) -> Tensors:
+    return {**batch, PACKED: shared_rows(own.elements(batch).sum(1).numpy(), room)}
+
+
+def some(batch: Tensors, count: int = 3, seed: int = 0) -> Tensor:
+    """``[B, count]`` positions of tokens that are no padding, some of them twice."""
+    draw = np.random.default_rng(seed)
+    rows = [draw.choice(np.flatnonzero(row), count) for row in batch["document"].numpy()]
+    return torch.from_numpy(np.stack(rows))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,21 +18,11 @@ from kplm.heads import Classify, Tag
 from kplm.nn.packing import Rows
 from kplm.nn.pooling import Mean, SecondText
 from tests.conftest import tiny_encoder
-from tests.parity.packed_systems import System, Tensors, finetuned, systems, text
+from tests.parity.packed_systems import CLOSE, System, Tensors, finetuned, packed, system, systems, text
 
-CLOSE = {"atol": 1e-10, "rtol": 1e-8}
 NAMES = tuple(systems())
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=5)
 ROOMS = st.sampled_from(["rows", 1, 12, 20, 1000])
-
-
-@cache
-def system(name: str) -> System:
-    return systems()[name]()
-
-
-def packed(own: System, batch: Tensors, room: Any) -> Tensors:
-    return {**batch, PACKED: shared_rows(own.elements(batch).sum(1).numpy(), room)}
 
 
 def learnt(own: System, batch: Tensors) -> tuple[Tensor, dict[str, Tensor | None]]:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch._dynamo.utils import counters
 
-from kplm.data.packing import shared_rows
-from kplm.fields import PACKED
 from kplm.heads import Answer, Classify
 from kplm.models import Encoder
 from kplm.nn.attend import Scaled
@@ -24,25 +19,20 @@ from kplm.nn.relations import Relations
 from kplm.nn.stack import LayerStack
 from kplm.nn.visibility import Documents, Padding, Tree, Visibility
 from tests.conftest import tiny_encoder
-from tests.parity.packed_systems import System, Tensors, finetuned, systems, text
+from tests.parity.packed_systems import (
+    CLOSE,
+    SHORTENED,
+    System,
+    Tensors,
+    finetuned,
+    packed,
+    some,
+    system,
+    systems,
+    text,
+)
 
-CLOSE = {"atol": 1e-10, "rtol": 1e-8}
 NAMES = tuple(systems())
-SHORTENED = ("bert", "kbert", "sensebert", "vlbert")
-"""Systems whose last layer is BERT's, with nothing behind it that reads all states."""
-SHAPES = ([6, 2, 4, 9, 5, 1], [7, 3, 8, 7, 1, 2, 4], [8, 3, 8, 1])
-
-
-@cache
-def system(name: str) -> System:
-    return systems()[name]()
-
-
-def some(batch: Tensors, count: int = 3, seed: int = 0) -> Tensor:
-    """``[B, count]`` positions of tokens that are no padding, some of them twice."""
-    draw = np.random.default_rng(seed)
-    rows = [draw.choice(np.flatnonzero(row), count) for row in batch["document"].numpy()]
-    return torch.from_numpy(np.stack(rows))
 
 
 def learnt(module: nn.Module, states: Tensor) -> list[Tensor]:
@@ -76,9 +66,8 @@ def test_every_system_gives_the_states_of_some_tokens(name: str, lengths: list[i
 def test_also_of_examples_that_share_rows(name: str) -> None:
     own = system(name)
     batch = own.batch([9, 4, 4, 7, 1])
-    shared = {**batch, PACKED: shared_rows(own.elements(batch).sum(1).numpy(), 1000)}
     positions = some(batch)
-    torch.testing.assert_close(own.encoder(shared, positions), own.encoder(batch, positions), **CLOSE)
+    torch.testing.assert_close(own.encoder(packed(own, batch, 1000), positions), own.encoder(batch, positions), **CLOSE)
 
 
 @pytest.mark.parametrize("name", SHORTENED)
@@ -167,16 +156,3 @@ def test_a_pooler_that_reads_all_states_gets_them() -> None:
     batch = own.batch([9, 4, 7])
     expected = own.top.output(own.encoder.pooler(own.encoder(batch), batch))
     torch.testing.assert_close(own.top(own.encoder, batch), expected, **CLOSE)
-
-
-@pytest.mark.parametrize("name", SHORTENED)
-def test_one_graph_serves_batches_of_all_shapes(name: str) -> None:
-    torch.compiler.reset()
-    counters.clear()
-    own = systems()[name]()
-    whole = torch.compile(own.encoder, fullgraph=True, dynamic=True, backend="eager")
-    for lengths in SHAPES:
-        batch = own.batch(lengths)
-        torch.testing.assert_close(whole(batch, some(batch)), own.encoder(batch, some(batch)), **CLOSE)
-    assert counters["stats"]["unique_graphs"] == 1
-    assert not counters["graph_break"]
